@@ -1,0 +1,233 @@
+//! Paths into an item: `response.status`, `request.headers["User-Agent"]`, `request.pathSegments[1]`, `request.*`.
+
+use crate::value::{Object, Value};
+use std::{fmt, str::FromStr};
+
+/// One step of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A name: `.status`, `["User-Agent"]`.
+    Name(String),
+    /// A position: `[1]`; negative ones count from the end.
+    Index(i64),
+    /// Each value of an object or list: `.*`, `[*]`.
+    Each,
+    /// Each value of this name, at any depth below: `..name`.
+    Deep(String),
+}
+
+/// A path from an object to the values it names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Path {
+    /// The steps, from the root on.
+    pub steps: Vec<Step>,
+}
+
+/// How deep `..name` looks: deeper than any item goes, and an end for JSON bodies from the wire.
+pub const DEPTH_MAX: usize = 32;
+
+impl Path {
+    /// Whether the path can name one value at most.
+    #[must_use]
+    pub fn is_single(&self) -> bool {
+        self.steps.iter().all(|s| matches!(s, Step::Name(_) | Step::Index(_)))
+    }
+
+    /// Calls `f` with each value that the path names in `root`; says whether there was one.
+    pub fn visit(&self, root: &dyn Object, f: &mut dyn FnMut(&Value<'_>)) -> bool {
+        match self.steps.split_first() {
+            Some((Step::Name(name), rest)) => visit(&root.get(name), rest, f),
+            Some((Step::Each, rest)) => {
+                let mut any = false;
+                root.each(&mut |_, v| any |= visit(&v, rest, f));
+                any
+            }
+            Some((Step::Deep(name), rest)) => deep_object(root, name, rest, f, 0),
+            Some((Step::Index(_), _)) | None => false,
+        }
+    }
+}
+
+fn visit(value: &Value<'_>, steps: &[Step], f: &mut dyn FnMut(&Value<'_>)) -> bool {
+    let Some((step, rest)) = steps.split_first() else {
+        if value.is_absent() {
+            return false;
+        }
+        f(value);
+        return true;
+    };
+    match (step, value.as_object(), value.as_list()) {
+        (Step::Name(name), Some(o), _) => visit(&o.get(name), rest, f),
+        (Step::Index(i), _, Some(l)) => {
+            let at = if *i < 0 { l.len().checked_add_signed(isize::try_from(*i).unwrap_or(isize::MIN)) } else { usize::try_from(*i).ok() };
+            at.is_some_and(|at| visit(&l.at(at), rest, f))
+        }
+        (Step::Each, Some(o), _) => {
+            let mut any = false;
+            o.each(&mut |_, v| any |= visit(&v, rest, f));
+            any
+        }
+        (Step::Each, None, Some(l)) => (0..l.len()).fold(false, |any, i| visit(&l.at(i), rest, f) | any),
+        // A name after a list means that name in each of its objects, as in `questions.name`.
+        (Step::Name(_), None, Some(l)) => (0..l.len()).fold(false, |any, i| visit(&l.at(i), steps, f) | any),
+        (Step::Deep(name), _, _) => deep(value, name, rest, f, 0),
+        _ => false,
+    }
+}
+
+fn deep(value: &Value<'_>, name: &str, rest: &[Step], f: &mut dyn FnMut(&Value<'_>), depth: usize) -> bool {
+    if depth > DEPTH_MAX {
+        return false;
+    }
+    if let Some(o) = value.as_object() {
+        return deep_object(o, name, rest, f, depth);
+    }
+    let Some(l) = value.as_list() else { return false };
+    (0..l.len()).fold(false, |any, i| deep(&l.at(i), name, rest, f, depth + 1) | any)
+}
+
+fn deep_object(o: &dyn Object, name: &str, rest: &[Step], f: &mut dyn FnMut(&Value<'_>), depth: usize) -> bool {
+    let mut any = false;
+    o.each(&mut |key, v| {
+        if key == name {
+            any |= visit(&v, rest, f);
+        }
+        any |= deep(&v, name, rest, f, depth + 1);
+    });
+    any
+}
+
+/// Prints the path as it is written in filters.
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, step) in self.steps.iter().enumerate() {
+            match step {
+                Step::Name(n) if is_name(n) => write!(f, "{}{n}", if i > 0 { "." } else { "" })?,
+                Step::Name(n) => write!(f, "[{n:?}]")?,
+                Step::Index(n) => write!(f, "[{n}]")?,
+                Step::Each => f.write_str(if i > 0 { ".*" } else { "*" })?,
+                Step::Deep(n) => write!(f, "..{n}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_name(s: &str) -> bool {
+    let mut bytes = s.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_') && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// A text that is no path: what was expected, and at which byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathError {
+    /// Byte offset into the text.
+    pub at: usize,
+    /// What should stand there.
+    pub expected: &'static str,
+}
+
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {} at byte {}", self.expected, self.at)
+    }
+}
+impl std::error::Error for PathError {}
+
+impl FromStr for Path {
+    type Err = PathError;
+
+    /// Parses `a.b`, `a["key"]`, `a['key']`, `a[0]`, `a[-1]`, `a.*`, `a[*]`, `a..name`.
+    fn from_str(s: &str) -> Result<Self, PathError> {
+        let mut steps = Vec::new();
+        let mut at = 0;
+        while at < s.len() {
+            let rest = &s[at..];
+            let (step, used) = if let Some(deep) = rest.strip_prefix("..") {
+                let name = name_of(deep).ok_or(PathError { at: at + 2, expected: "a name" })?;
+                (Step::Deep(name.to_owned()), 2 + name.len())
+            } else if rest.starts_with('[') {
+                bracket(rest).ok_or(PathError { at, expected: "[\"name\"], [number] or [*]" })?
+            } else {
+                let dot = usize::from(!steps.is_empty());
+                if dot == 1 && !rest.starts_with('.') {
+                    return Err(PathError { at, expected: "`.` or `[`" });
+                }
+                let after = &rest[dot..];
+                match name_of(after) {
+                    Some(name) => (Step::Name(name.to_owned()), dot + name.len()),
+                    None if after.starts_with('*') => (Step::Each, dot + 1),
+                    None => return Err(PathError { at: at + dot, expected: "a name" }),
+                }
+            };
+            steps.push(step);
+            at += used;
+        }
+        if steps.is_empty() { Err(PathError { at: 0, expected: "a name" }) } else { Ok(Self { steps }) }
+    }
+}
+
+fn name_of(s: &str) -> Option<&str> {
+    let end = s.bytes().position(|b| !(b.is_ascii_alphanumeric() || b == b'_')).unwrap_or(s.len());
+    let name = &s[..end];
+    is_name(name).then_some(name)
+}
+
+fn bracket(s: &str) -> Option<(Step, usize)> {
+    let inner = s.strip_prefix('[')?;
+    if let Some(quote) = inner.chars().next().filter(|c| matches!(c, '"' | '\'')) {
+        let end = inner[1..].find(quote)? + 1;
+        return inner[end + 1..].starts_with(']').then(|| (Step::Name(inner[1..end].to_owned()), end + 3));
+    }
+    let end = inner.find(']')?;
+    let step = match &inner[..end] {
+        "*" => Step::Each,
+        number => Step::Index(number.trim().parse().ok()?),
+    };
+    Some((step, end + 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(path: &str) -> Vec<String> {
+        let json: serde_json::Map<_, _> = serde_json::from_str(r#"{"a":{"b":[{"c":1},{"c":2}],"x-y":"z"},"c":3,"l":["p","q"]}"#).unwrap();
+        let mut out = Vec::new();
+        let path: Path = path.parse().unwrap();
+        path.visit(&json, &mut |v| {
+            let mut text = Vec::new();
+            crate::json::write_value(&mut text, v);
+            out.push(String::from_utf8(text).unwrap());
+        });
+        out
+    }
+
+    #[test]
+    fn names_indexes_wildcards_and_depth() {
+        assert_eq!(found("c"), ["3"]);
+        assert_eq!(found("a[\"x-y\"]"), ["\"z\""]);
+        assert_eq!(found("a.b[1].c"), ["2"]);
+        assert_eq!(found("a.b[-1].c"), ["2"]);
+        assert_eq!(found("a.b.c"), ["1", "2"]);
+        assert_eq!(found("a.b[*].c"), ["1", "2"]);
+        assert_eq!(found("a..c"), ["1", "2"]);
+        assert_eq!(found("l.*"), ["\"p\"", "\"q\""]);
+        assert!(found("a.nothing.c").is_empty());
+        assert!(found("l[2]").is_empty());
+    }
+
+    #[test]
+    fn prints_as_it_parses() {
+        for text in ["a.b[1].c", "a[\"x-y\"]", "a.*.c", "a..c", "a[-1]"] {
+            assert_eq!(text.parse::<Path>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn errors_say_where() {
+        assert_eq!("a.".parse::<Path>().unwrap_err().at, 2);
+        assert_eq!("a[x]".parse::<Path>().unwrap_err().at, 1);
+        assert_eq!("".parse::<Path>().unwrap_err().at, 0);
+    }
+}
