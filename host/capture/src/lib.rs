@@ -1,0 +1,16 @@
+//! Where frames come from: capture files ([`file`]) and live interfaces (`afpacket`). All are a [`PacketSource`].
+//!
+//! Frames are lent, not copied: a source calls back with each frame while the bytes are still in its buffer or ring.
+//!
+//! Invariants: a source never blocks for longer than it was told to, and never panics on what a file or a network contains; what was
+//! read before a damaged place is handed out before the error; frames that the kernel dropped are counted. Unsafe code is in
+//! `afpacket` alone.
+
+#[cfg(target_os = "linux")]
+pub mod afpacket;
+mod error;
+pub mod file;
+mod source;
+
+pub use error::CaptureError;
+pub use source::{Drained, PacketSource, Position, SourceStats};

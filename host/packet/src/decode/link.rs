@@ -1,0 +1,98 @@
+//! Link layer: what stands before the IP header.
+
+use super::{Reason, Span};
+use hookline_item::LinkType;
+
+/// VLAN tags read in one frame. Networks stack two, test equipment three; more is somebody trying.
+const VLAN_TAGS_MAX: usize = 8;
+
+const ETHERTYPE_IPV4: u16 = 0x0800;
+const ETHERTYPE_IPV6: u16 = 0x86dd;
+/// 802.1Q, 802.1ad, and two numbers that were used for outer tags before 802.1ad.
+const ETHERTYPES_VLAN: [u16; 4] = [0x8100, 0x88a8, 0x9100, 0x9200];
+/// Below it the field is a length (IEEE 802.3 §3.2.6).
+const ETHERTYPE_MIN: u16 = 0x0600;
+/// LLC header of SNAP with an Ethernet type behind it (RFC 1042).
+const SNAP: [u8; 6] = [0xaa, 0xaa, 0x03, 0, 0, 0];
+/// AF_INET everywhere.
+const AF_INET: u32 = 2;
+/// AF_INET6 on Linux, NetBSD and OpenBSD, FreeBSD, macOS.
+const AF_INET6: [u32; 4] = [10, 24, 28, 30];
+
+/// DLT_RAW on OpenBSD.
+const DLT_RAW_OPENBSD: LinkType = LinkType(14);
+
+/// What the link layer says.
+pub(super) struct Link<'a> {
+    /// The innermost VLAN identifier that is not 0 (0 is a priority without a VLAN).
+    pub(super) vlan: Option<u16>,
+    /// From the IP header on.
+    pub(super) ip: Span<'a>,
+}
+
+#[inline]
+pub(super) fn decode_link(link: LinkType, frame: Span<'_>) -> Result<Link<'_>, Reason> {
+    match link {
+        LinkType::ETHERNET => ethernet(frame),
+        LinkType::LINUX_SLL => sll(frame),
+        LinkType::LINUX_SLL2 => sll2(frame),
+        LinkType::NULL | LinkType::LOOP => loopback(frame),
+        LinkType::RAW | LinkType::DLT_RAW | DLT_RAW_OPENBSD | LinkType::IPV4 | LinkType::IPV6 => Ok(Link { vlan: None, ip: frame }),
+        _ => Err(Reason::UnknownLink),
+    }
+}
+
+#[inline]
+fn ethernet(frame: Span<'_>) -> Result<Link<'_>, Reason> {
+    let (h, rest) = frame.header::<14>().ok_or(Reason::TruncatedLink)?;
+    ethertype(u16::from_be_bytes([h[12], h[13]]), rest)
+}
+
+/// Linux cooked capture: packet type, ARPHRD, address length, address (8), protocol.
+fn sll(frame: Span<'_>) -> Result<Link<'_>, Reason> {
+    let (h, rest) = frame.header::<16>().ok_or(Reason::TruncatedLink)?;
+    ethertype(u16::from_be_bytes([h[14], h[15]]), rest)
+}
+
+/// Linux cooked capture v2: protocol, reserved, interface index (4), ARPHRD, packet type, address length, address (8).
+fn sll2(frame: Span<'_>) -> Result<Link<'_>, Reason> {
+    let (h, rest) = frame.header::<20>().ok_or(Reason::TruncatedLink)?;
+    ethertype(u16::from_be_bytes([h[0], h[1]]), rest)
+}
+
+/// The address family is in the byte order of the machine that captured, which need not be that of the file or ours.
+fn loopback(frame: Span<'_>) -> Result<Link<'_>, Reason> {
+    let (h, ip) = frame.header::<4>().ok_or(Reason::TruncatedLink)?;
+    let is_ip = |family| family == AF_INET || AF_INET6.contains(&family);
+    if is_ip(u32::from_le_bytes(*h)) || is_ip(u32::from_be_bytes(*h)) { Ok(Link { vlan: None, ip }) } else { Err(Reason::NotIp) }
+}
+
+#[inline]
+fn ethertype(kind: u16, rest: Span<'_>) -> Result<Link<'_>, Reason> {
+    if kind == ETHERTYPE_IPV4 || kind == ETHERTYPE_IPV6 {
+        return Ok(Link { vlan: None, ip: rest });
+    }
+    tagged(kind, rest)
+}
+
+fn tagged(mut kind: u16, mut rest: Span<'_>) -> Result<Link<'_>, Reason> {
+    let mut vlan = None;
+    for _ in 0..=VLAN_TAGS_MAX {
+        if kind == ETHERTYPE_IPV4 || kind == ETHERTYPE_IPV6 {
+            return Ok(Link { vlan, ip: rest });
+        }
+        if ETHERTYPES_VLAN.contains(&kind) {
+            let (tag, inner) = rest.header::<4>().ok_or(Reason::TruncatedLink)?;
+            let id = u16::from_be_bytes([tag[0], tag[1]]) & 0x0fff;
+            vlan = if id == 0 { vlan } else { Some(id) };
+            (kind, rest) = (u16::from_be_bytes([tag[2], tag[3]]), inner);
+        } else if let (true, Some((h, inner))) = (kind < ETHERTYPE_MIN, rest.header::<8>())
+            && h.starts_with(&SNAP)
+        {
+            (kind, rest) = (u16::from_be_bytes([h[6], h[7]]), inner);
+        } else {
+            break;
+        }
+    }
+    Err(Reason::NotIp)
+}

@@ -1,0 +1,32 @@
+//! From frames to byte streams: link, IP and transport headers, the flow table and TCP reassembly.
+//!
+//! [`decode()`] reads the headers of one frame. [`Streams`] keeps the flows and hands what they carry to a [`Sink`]: TCP bytes in
+//! order, each exactly once, with the holes that the capture has; UDP datagrams as they come.
+//!
+//! What it does not do: it verifies no checksums (offloading makes most of them wrong where the packets were captured), puts no IP
+//! fragments together and looks into no tunnels; both are counted ([`Reason`]).
+//!
+//! Invariants: no I/O, no clock (time comes in with the packets), no threads, no panics on any input; every table and buffer has a
+//! limit ([`Limits`]) and a counter ([`Stats`]); `frames = decoded + sum(dropped)`; nothing is allocated per packet that comes in order.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
+
+mod clock;
+pub mod decode;
+mod key;
+mod limits;
+mod sink;
+mod stats;
+mod streams;
+mod table;
+mod tcp;
+
+#[cfg(test)]
+mod tests;
+
+pub use decode::{Packet, Payload, Reason, TcpFlags, decode};
+pub use limits::Limits;
+pub use sink::{Close, FlowStart, Sink, Transport};
+pub use stats::Stats;
+pub use streams::{Streams, Summary};

@@ -1,0 +1,56 @@
+//! How much state the flow table and the reassembly may keep, and for how long.
+
+use std::time::Duration;
+
+/// The limits of one [`Streams`](crate::Streams). All times are packet time.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Flows kept at once. When a new one comes, the one idle for longest is evicted.
+    pub flows_max: usize,
+    /// Bytes of out-of-order segments kept for one side of one flow. Beyond it the hole in front of them is given up.
+    pub held_bytes_per_side_max: usize,
+    /// Out-of-order segments kept for one side of one flow: bounds the work and overhead that tiny segments cause.
+    pub held_segments_per_side_max: usize,
+    /// Bytes of out-of-order segments kept over all flows.
+    pub held_bytes_max: usize,
+    /// How long a hole may wait for the bytes that are missing.
+    pub hole_timeout: Duration,
+    /// How long a hole waits once the receiver acknowledged bytes behind it: then nobody will send them again, and only a capture
+    /// that reorders frames can still bring them.
+    pub hole_acked_grace: Duration,
+    /// Idle time after which a TCP flow ends whose handshake was not completed.
+    pub tcp_opening_timeout: Duration,
+    /// Idle time after which a TCP flow ends.
+    pub tcp_idle_timeout: Duration,
+    /// How long a closed TCP flow is remembered, so that stray retransmissions do not open a new one.
+    pub tcp_linger: Duration,
+    /// Idle time after which a UDP flow ends.
+    pub udp_idle_timeout: Duration,
+    /// Whether the same addresses in two VLANs are two flows. Wrong only where the two directions of a link are tagged differently.
+    pub separate_vlans: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // About 80 MB of table at some 300 bytes a flow; a busy node has a tenth of that open.
+            flows_max: 1 << 18,
+            // The default largest receive buffer of Linux (net.ipv4.tcp_rmem) is 6 MiB, half of it window: what can be in flight behind a hole.
+            held_bytes_per_side_max: 4 << 20,
+            // 4 MiB in full-sized Ethernet segments.
+            held_segments_per_side_max: 2900,
+            // 64 flows at their limit at once.
+            held_bytes_max: 256 << 20,
+            // The first retransmissions come after 0.2, 0.6 and 1.4 s, or 1 and 3 s (RFC 6298 §2); then the capture has lost the bytes.
+            hole_timeout: Duration::from_secs(4),
+            // Frames of one flow that come over two receive queues overtake each other by less.
+            hole_acked_grace: Duration::from_millis(10),
+            // Linux gives up a half-open connection after 63 s; its SYNs are less than 32 s apart.
+            tcp_opening_timeout: Duration::from_secs(35),
+            tcp_idle_timeout: Duration::from_secs(300),
+            tcp_linger: Duration::from_secs(15),
+            udp_idle_timeout: Duration::from_secs(60),
+            separate_vlans: true,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Where the streams go.
+
+use hookline_item::{Seen, Sender};
+use std::net::SocketAddr;
+
+/// The transport protocol of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// RFC 9293.
+    Tcp,
+    /// RFC 768.
+    Udp,
+}
+
+impl Transport {
+    /// `tcp` or `udp`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
+/// Why a flow ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Close {
+    /// Both sides sent their last byte.
+    Fin,
+    /// One side reset the connection.
+    Reset,
+    /// No packet came for the idle timeout.
+    Idle,
+    /// The flow table was full and no other flow had been idle for longer.
+    Evicted,
+    /// A new connection between the same ports began.
+    PortReused,
+    /// The capture ended.
+    End,
+}
+
+impl Close {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 6] = [Self::Fin, Self::Reset, Self::Idle, Self::Evicted, Self::PortReused, Self::End];
+
+    /// The name that counters use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fin => "fin",
+            Self::Reset => "reset",
+            Self::Idle => "idle",
+            Self::Evicted => "evicted",
+            Self::PortReused => "port_reused",
+            Self::End => "end",
+        }
+    }
+}
+
+/// What is known of a flow when its first packet is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowStart {
+    /// The number of the flow's first frame where frames are numbered, else a running number from 1.
+    pub stream: u64,
+    /// TCP or UDP.
+    pub transport: Transport,
+    /// The side that opened the conversation.
+    pub client: SocketAddr,
+    /// The other one.
+    pub server: SocketAddr,
+    /// Whether client and server were told apart by their port numbers alone.
+    pub roles_guessed: bool,
+    /// Whether the flow's first packet is not the first packet of a connection.
+    pub mid_stream: bool,
+    /// The innermost VLAN tag.
+    pub vlan: Option<u16>,
+    /// The interface of the flow's first frame.
+    pub interface: u32,
+    /// The flow's first frame.
+    pub seen: Seen,
+}
+
+/// Takes what flows carry. For each flow: one `open`; then `bytes`, `gap` and `fin` in stream order; then one `close`.
+pub trait Sink {
+    /// What the sink wants to remember of a flow; kept in the flow table.
+    type Flow;
+
+    /// A flow begins.
+    fn open(&mut self, start: &FlowStart) -> Self::Flow;
+
+    /// The next bytes of one side (TCP), or one datagram (UDP; may be empty). `seen` is the frame that carried them, also when
+    /// they had to wait for an earlier one.
+    fn bytes(&mut self, flow: &mut Self::Flow, from: Sender, seen: Seen, bytes: &[u8]);
+
+    /// `missing` bytes of one side were not captured and will not come. `seen` is the frame that carries what follows the hole.
+    fn gap(&mut self, flow: &mut Self::Flow, from: Sender, seen: Seen, missing: u64);
+
+    /// This side has sent its last byte (TCP FIN); all bytes before were delivered or reported as gaps. At most once a side.
+    fn fin(&mut self, flow: &mut Self::Flow, from: Sender, seen: Seen);
+
+    /// The flow is over; `seen` is its last frame.
+    fn close(&mut self, flow: Self::Flow, why: Close, seen: Seen);
+}

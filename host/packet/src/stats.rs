@@ -1,0 +1,73 @@
+//! What was counted.
+
+use crate::{Close, Reason};
+
+/// Counters of one [`Streams`](crate::Streams). `frames = decoded + sum(dropped)`, `flows_opened = flows_open + sum(flows_closed)`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Frames handed in.
+    pub frames: u64,
+    /// Captured bytes of these frames.
+    pub bytes: u64,
+    /// Frames that were a TCP segment or a whole UDP datagram.
+    pub decoded: u64,
+    dropped: [u64; Reason::ALL.len()],
+    /// Flows announced to the sink.
+    pub flows_opened: u64,
+    flows_closed: [u64; Close::ALL.len()],
+    /// Flows open now.
+    pub flows_open: u64,
+    /// TCP payload bytes that had been seen before: retransmissions, keep-alives, overlaps.
+    pub retransmitted_bytes: u64,
+    /// TCP segments that came before an earlier part of their stream.
+    pub out_of_order_segments: u64,
+    /// Holes reported.
+    pub gaps: u64,
+    /// Bytes that these holes lost.
+    pub gap_bytes: u64,
+    /// TCP payload bytes delivered to the sink.
+    pub stream_bytes: u64,
+    /// UDP payload bytes delivered to the sink.
+    pub datagram_bytes: u64,
+    /// Bytes of out-of-order segments kept now.
+    pub held_bytes: u64,
+    /// Holes given up because a limit of kept bytes or segments was reached.
+    pub holes_over_limit: u64,
+    /// TCP payload bytes that came after their side's end or their flow's close.
+    pub after_close_bytes: u64,
+    /// Resets that belong to no open flow or lie outside of its window.
+    pub stray_resets: u64,
+}
+
+impl Stats {
+    /// How many frames were not used for `reason`.
+    #[must_use]
+    pub fn dropped(&self, reason: Reason) -> u64 {
+        self.dropped.get(reason as usize).copied().unwrap_or_default()
+    }
+
+    /// How many frames were not used.
+    #[must_use]
+    pub fn dropped_sum(&self) -> u64 {
+        self.dropped.iter().sum()
+    }
+
+    /// How many flows ended because of `why`.
+    #[must_use]
+    pub fn closed(&self, why: Close) -> u64 {
+        self.flows_closed.get(why as usize).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn drop_frame(&mut self, reason: Reason) {
+        if let Some(n) = self.dropped.get_mut(reason as usize) {
+            *n += 1;
+        }
+    }
+
+    pub(crate) fn close_flow(&mut self, why: Close) {
+        self.flows_open = self.flows_open.saturating_sub(1);
+        if let Some(n) = self.flows_closed.get_mut(why as usize) {
+            *n += 1;
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! The way of a frame: decode, find its flow, reassemble, hand to the sink.
+
+use crate::{
+    Close, FlowStart, Limits, Packet, Payload, Reason, Sink, Stats, TcpFlags, Transport,
+    clock::Clock,
+    decode::{TcpSegment, UdpDatagram, decode},
+    key::Key,
+    table::{Class, Table},
+    tcp::{Conn, Out},
+};
+use hookline_item::{Frame, Seen, Sender, Timestamp};
+use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
+    net::{IpAddr, SocketAddr},
+};
+
+/// How often flows are looked at that may have expired: a flow that gets a packet is checked exactly, the others may wait.
+const EXPIRY_TICK_NANOS: u64 = 100_000_000;
+/// Timers for holes kept per flow that the table may hold: two sides, each with one for an acknowledged hole and one for others.
+const TIMERS_PER_FLOW_MAX: usize = 4;
+
+/// What was seen of one frame, whether it was used or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The innermost VLAN identifier.
+    pub vlan: Option<u16>,
+    /// IP source and destination with ports, port 0 where there are none; absent if this is not IP.
+    pub addresses: Option<(SocketAddr, SocketAddr)>,
+    /// IP protocol number, behind extension headers.
+    pub protocol: Option<u8>,
+    /// Control bits of a TCP segment.
+    pub tcp_flags: Option<TcpFlags>,
+    /// Length on the wire, in bytes, of what the TCP or UDP header is followed by; of the IP payload where there is no such header.
+    pub payload_len: usize,
+    /// Whether the end of the payload was not captured.
+    pub truncated: bool,
+    /// Whether this is a fragment of an IP packet.
+    pub fragment: bool,
+    /// Why the frame is in no stream.
+    pub dropped: Option<Reason>,
+}
+
+impl Summary {
+    fn new(packet: Result<&Packet<'_>, Reason>) -> Self {
+        let nothing = Self {
+            vlan: None,
+            addresses: None,
+            protocol: None,
+            tcp_flags: None,
+            payload_len: 0,
+            truncated: false,
+            fragment: false,
+            dropped: None,
+        };
+        let packet = match packet {
+            Ok(packet) => packet,
+            Err(reason) => return Self { dropped: Some(reason), ..nothing },
+        };
+        let (ports, flags, span, dropped) = match &packet.payload {
+            Payload::Tcp(s) => ((s.src_port, s.dst_port), Some(s.flags), s.data, None),
+            Payload::Udp(d) => ((d.src_port, d.dst_port), None, d.data, None),
+            Payload::Fragment(f) => ((0, 0), None, f.bytes, Some(Reason::Fragment)),
+            Payload::Unusable(reason, span) => ((0, 0), None, *span, Some(*reason)),
+        };
+        Self {
+            vlan: packet.vlan,
+            addresses: Some((SocketAddr::new(packet.src, ports.0), SocketAddr::new(packet.dst, ports.1))),
+            protocol: Some(packet.protocol),
+            tcp_flags: flags,
+            payload_len: span.wire_len(),
+            truncated: span.missing > 0,
+            fragment: matches!(packet.payload, Payload::Fragment(_)),
+            dropped,
+        }
+    }
+}
+
+/// One flow in the table.
+struct Flow<F> {
+    stream: u64,
+    /// Whether the low side of the key is the client.
+    low_is_client: bool,
+    /// Last frame.
+    seen: Seen,
+    /// The sink's; `None` when the flow is closed and only remembered.
+    state: Option<F>,
+    /// `None` for UDP.
+    conn: Option<Conn>,
+}
+
+impl<F> Flow<F> {
+    fn sender(&self, from_low: bool) -> Sender {
+        if from_low == self.low_is_client { Sender::Client } else { Sender::Server }
+    }
+}
+
+/// A hole to be looked at: when, of which stream, in which slot, on which side.
+type Timer = Reverse<(u64, u64, u32, bool)>;
+
+/// A frame that is part of a stream: what the flow functions need of it.
+struct Arrival<'f> {
+    packet: Packet<'f>,
+    interface: u32,
+    seen: Seen,
+    key: Key,
+    from_low: bool,
+    now: u64,
+}
+
+/// The flow table with its reassembly. One for each lane: nothing in it is shared.
+pub struct Streams<S: Sink> {
+    limits: Limits,
+    table: Table<Flow<S::Flow>>,
+    timers: BinaryHeap<Timer>,
+    clock: Clock,
+    /// When timers or expiry must be looked at, in elapsed nanoseconds.
+    wake: u64,
+    running_number: u64,
+    stats: Stats,
+}
+
+impl<S: Sink> Streams<S> {
+    /// An empty table. `seed` should be random and secret, so that nobody can send flows that collide; it has no effect on results.
+    #[must_use]
+    pub fn new(limits: Limits, seed: u64) -> Self {
+        let table = Table::new(&limits, seed);
+        Self { limits, table, timers: BinaryHeap::new(), clock: Clock::default(), wake: 0, running_number: 0, stats: Stats::default() }
+    }
+
+    /// Takes one frame and gives what it completes to `sink`. Returns what the frame is.
+    pub fn frame(&mut self, frame: &Frame<'_>, sink: &mut S) -> Summary {
+        let now = self.clock.at(frame.seen.at);
+        if now >= self.wake {
+            self.wake_up(now, sink);
+        }
+        self.stats.frames += 1;
+        self.stats.bytes += frame.bytes.len() as u64;
+        let packet = decode(frame);
+        let summary = Summary::new(packet.as_ref().map_err(|reason| *reason));
+        match summary.dropped {
+            Some(reason) => self.stats.drop_frame(reason),
+            None => self.stats.decoded += 1,
+        }
+        let Ok(packet) = packet else { return summary };
+        let vlan = packet.vlan.filter(|_| self.limits.separate_vlans);
+        let arrival = |transport, ports| {
+            let (key, from_low) = Key::new(&packet, transport, ports, vlan);
+            Arrival { packet, interface: frame.interface, seen: frame.seen, key, from_low, now }
+        };
+        match &packet.payload {
+            Payload::Tcp(segment) => self.tcp(&arrival(Transport::Tcp, (segment.src_port, segment.dst_port)), segment, sink),
+            Payload::Udp(datagram) => self.udp(&arrival(Transport::Udp, (datagram.src_port, datagram.dst_port)), datagram, sink),
+            Payload::Fragment(_) | Payload::Unusable(..) => {}
+        }
+        summary
+    }
+
+    /// Lets time pass without a frame: gives up holes and ends idle flows. `now` is on the same clock as the frames' times.
+    pub fn advance(&mut self, now: Timestamp, sink: &mut S) {
+        let now = self.clock.at(now);
+        self.wake_up(now, sink);
+    }
+
+    /// The capture is over: delivers what still waits and closes all flows, in the order in which they began.
+    pub fn finish(&mut self, sink: &mut S) {
+        let now = self.clock.now();
+        let mut flows = self.table.drain();
+        flows.sort_by_key(|flow| flow.stream);
+        self.timers.clear();
+        for mut flow in flows {
+            self.close(&mut flow, Close::End, now, sink);
+        }
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub const fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Entries in the flow table: open flows, and closed ones that are still remembered.
+    #[must_use]
+    pub fn flows(&self) -> usize {
+        self.table.len()
+    }
+
+    fn udp(&mut self, arrival: &Arrival<'_>, datagram: &UdpDatagram<'_>, sink: &mut S) {
+        let found = self.find(arrival, sink);
+        let Some(at) = found.or_else(|| self.open_udp(arrival, datagram, sink)) else { return };
+        let Some(flow) = self.table.entry(at) else { return };
+        flow.seen = arrival.seen;
+        let from = flow.sender(arrival.from_low);
+        if let Some(state) = &mut flow.state {
+            self.stats.datagram_bytes += datagram.data.bytes.len() as u64;
+            sink.bytes(state, from, arrival.seen, datagram.data.bytes);
+            if datagram.data.missing > 0 {
+                self.stats.gaps += 1;
+                self.stats.gap_bytes += datagram.data.missing as u64;
+                sink.gap(state, from, arrival.seen, datagram.data.missing as u64);
+            }
+        }
+        self.table.touch(at, Class::Datagrams, arrival.now);
+    }
+
+    fn tcp(&mut self, arrival: &Arrival<'_>, segment: &TcpSegment<'_>, sink: &mut S) {
+        let found = self.find(arrival, sink).filter(|at| !self.succeeded(*at, arrival, segment, sink));
+        let Some(at) = found.or_else(|| self.open_tcp(arrival, segment, sink)) else { return };
+        let Some(flow) = self.table.entry(at) else { return };
+        let (from, stream) = (flow.sender(arrival.from_low), flow.stream);
+        let (Some(state), Some(conn)) = (&mut flow.state, &mut flow.conn) else {
+            self.stats.after_close_bytes += segment.data.wire_len() as u64;
+            return;
+        };
+        flow.seen = arrival.seen;
+        let mut out = Out { sink, flow: state, stats: &mut self.stats, limits: &self.limits, now: arrival.now };
+        let over = conn.segment(from, segment, arrival.seen, &mut out);
+        let class = if conn.is_open() { Class::Open } else { Class::Opening };
+        if over.is_none() {
+            for side in [Sender::Client, Sender::Server] {
+                if let Some(deadline) = conn.halves(side).0.new_timer(&self.limits)
+                    && self.timers.len() < self.limits.flows_max.saturating_mul(TIMERS_PER_FLOW_MAX)
+                {
+                    self.timers.push(Reverse((deadline, stream, at, side == Sender::Server)));
+                    self.wake = self.wake.min(deadline);
+                }
+            }
+            self.table.touch(at, class, arrival.now);
+        } else if let Some(why) = over {
+            self.close_and_remember(at, why, arrival.now, sink);
+        }
+    }
+
+    /// The flow of a frame, if its time is not over.
+    #[inline]
+    fn find(&mut self, arrival: &Arrival<'_>, sink: &mut S) -> Option<u32> {
+        let at = self.table.find(&arrival.key)?;
+        if self.table.is_idle(at, arrival.now) {
+            self.remove(at, Close::Idle, arrival.now, sink);
+            return None;
+        }
+        Some(at)
+    }
+
+    /// Whether a segment begins a new connection in the place of the flow in slot `at`, which is removed then.
+    #[inline]
+    fn succeeded(&mut self, at: u32, arrival: &Arrival<'_>, segment: &TcpSegment<'_>, sink: &mut S) -> bool {
+        if !segment.flags.has(TcpFlags::SYN) {
+            return false;
+        }
+        let Some(flow) = self.table.entry(at) else { return false };
+        let (from, closed) = (flow.sender(arrival.from_low), flow.state.is_none());
+        let succeeded = flow.conn.as_mut().is_some_and(|conn| conn.is_succeeded_by(from, segment, closed));
+        if succeeded {
+            self.remove(at, Close::PortReused, arrival.now, sink);
+        }
+        succeeded
+    }
+
+    fn open_udp(&mut self, arrival: &Arrival<'_>, datagram: &UdpDatagram<'_>, sink: &mut S) -> Option<u32> {
+        // Who speaks first asks, unless it speaks from a well-known port to one that is not.
+        let answers = datagram.src_port < WELL_KNOWN_PORTS && datagram.dst_port >= WELL_KNOWN_PORTS;
+        let roles = Roles { from_client: !answers, guessed: answers, mid_stream: false };
+        self.open(arrival, Transport::Udp, (datagram.src_port, datagram.dst_port), roles, sink)
+    }
+
+    fn open_tcp(&mut self, arrival: &Arrival<'_>, segment: &TcpSegment<'_>, sink: &mut S) -> Option<u32> {
+        let (syn, ack) = (segment.flags.has(TcpFlags::SYN), segment.flags.has(TcpFlags::ACK));
+        if segment.flags.has(TcpFlags::RST) {
+            self.stats.stray_resets += 1;
+            return None;
+        }
+        // Between two unregistered ports the higher is more likely the one that the system chose.
+        let from_client = if syn { !ack } else { segment.src_port >= segment.dst_port };
+        let roles = Roles { from_client, guessed: !syn, mid_stream: !syn };
+        self.open(arrival, Transport::Tcp, (segment.src_port, segment.dst_port), roles, sink)
+    }
+
+    fn open(&mut self, arrival: &Arrival<'_>, transport: Transport, ports: (u16, u16), roles: Roles, sink: &mut S) -> Option<u32> {
+        while self.table.len() >= self.limits.flows_max.max(1) {
+            let oldest = self.table.oldest()?;
+            self.remove(oldest, Close::Evicted, arrival.now, sink);
+        }
+        self.running_number += 1;
+        let stream = if arrival.seen.frame == 0 { self.running_number } else { arrival.seen.frame };
+        let (src, dst) = (socket(arrival.packet.src, ports.0), socket(arrival.packet.dst, ports.1));
+        let (client, server) = if roles.from_client { (src, dst) } else { (dst, src) };
+        let state = sink.open(&FlowStart {
+            stream,
+            transport,
+            client,
+            server,
+            roles_guessed: roles.guessed,
+            mid_stream: roles.mid_stream,
+            vlan: arrival.packet.vlan,
+            interface: arrival.interface,
+            seen: arrival.seen,
+        });
+        self.stats.flows_opened += 1;
+        self.stats.flows_open += 1;
+        let (class, conn) = match transport {
+            Transport::Tcp => (Class::Opening, Some(Conn::new())),
+            Transport::Udp => (Class::Datagrams, None),
+        };
+        let low_is_client = arrival.from_low == roles.from_client;
+        let flow = Flow { stream, low_is_client, seen: arrival.seen, state: Some(state), conn };
+        self.table.insert(arrival.key, class, arrival.now, flow)
+    }
+
+    fn remove(&mut self, at: u32, why: Close, now: u64, sink: &mut S) {
+        if let Some(mut flow) = self.table.remove(at) {
+            self.close(&mut flow, why, now, sink);
+        }
+    }
+
+    /// Closes the flow in slot `at` and keeps its place in the table.
+    fn close_and_remember(&mut self, at: u32, why: Close, now: u64, sink: &mut S) {
+        self.table.touch(at, Class::Lingering, now);
+        let Self { table, stats, limits, .. } = self;
+        if let Some(flow) = table.entry(at) {
+            close(flow, why, now, limits, stats, sink);
+        }
+    }
+
+    fn close(&mut self, flow: &mut Flow<S::Flow>, why: Close, now: u64, sink: &mut S) {
+        close(flow, why, now, &self.limits, &mut self.stats, sink);
+    }
+
+    /// Looks at the holes and flows whose time may be over.
+    #[cold]
+    fn wake_up(&mut self, now: u64, sink: &mut S) {
+        while let Some(&Reverse((deadline, stream, at, server))) = self.timers.peek()
+            && deadline <= now
+        {
+            self.timers.pop();
+            let side = if server { Sender::Server } else { Sender::Client };
+            self.expire_hole(deadline, (stream, at, side), now, sink);
+        }
+        while let Some(at) = self.table.expired(now) {
+            self.remove(at, Close::Idle, now, sink);
+        }
+        let next_timer = self.timers.peek().map_or(u64::MAX, |Reverse((deadline, ..))| *deadline);
+        self.wake = now.saturating_add(EXPIRY_TICK_NANOS).min(next_timer);
+    }
+
+    /// A timer went off; the flow that it was set for may be gone, and its hole filled.
+    fn expire_hole(&mut self, deadline: u64, (stream, at, side): (u64, u32, Sender), now: u64, sink: &mut S) {
+        let Some(flow) = self.table.entry(at).filter(|flow| flow.stream == stream) else { return };
+        let (Some(state), Some(conn)) = (&mut flow.state, &mut flow.conn) else { return };
+        let mut out = Out { sink, flow: state, stats: &mut self.stats, limits: &self.limits, now };
+        let (half, _) = conn.halves(side);
+        half.clear_timer(deadline);
+        half.expire_hole(&mut out);
+        if let Some(next) = half.new_timer(&self.limits) {
+            // In the future, or now for the next hole: that one has waited as long.
+            self.timers.push(Reverse((next, stream, at, side == Sender::Server)));
+        }
+        if conn.is_finished() {
+            self.close_and_remember(at, Close::Fin, now, sink);
+        }
+    }
+}
+
+/// Ports below are given out by IANA and need privileges on most systems (RFC 6335 §6).
+const WELL_KNOWN_PORTS: u16 = 1024;
+
+/// Who is who in a new flow.
+struct Roles {
+    from_client: bool,
+    guessed: bool,
+    mid_stream: bool,
+}
+
+fn socket(ip: IpAddr, port: u16) -> SocketAddr {
+    SocketAddr::new(ip, port)
+}
+
+/// Delivers what waits and tells the sink, if the flow is not closed already.
+fn close<S: Sink>(flow: &mut Flow<S::Flow>, why: Close, now: u64, limits: &Limits, stats: &mut Stats, sink: &mut S) {
+    let Some(mut state) = flow.state.take() else { return };
+    if let Some(conn) = &mut flow.conn {
+        conn.flush(&mut Out { sink, flow: &mut state, stats, limits, now });
+    }
+    stats.close_flow(why);
+    sink.close(state, why, flow.seen);
+}
