@@ -1,0 +1,177 @@
+//! Columns: one field of many items, as it crosses the wall.
+
+use crate::bindings::types;
+use hookline_item::{Kind, Object, Path, Value, json};
+
+/// One requested field, with the values gathered for the next batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    path: Path,
+    values: Values,
+}
+
+/// Values back to back; which variant is fixed when the plugin subscribes.
+#[derive(Clone, Debug)]
+pub(crate) enum Values {
+    U8s(Vec<u8>),
+    U64s(Vec<u64>),
+    S64s(Vec<i64>),
+    F64s(Vec<f64>),
+    Texts { ends: Vec<u32>, bytes: Vec<u8> },
+}
+
+/// Text bytes that one batch may hold in one column: a text over it is cut. Keeps `ends` far from overflow and a batch of bodies in memory.
+const COLUMN_BYTES_MAX: usize = 16 << 20;
+
+impl Values {
+    /// Empty values of the kind that fields of `kind` arrive as; texts for everything that is no number.
+    pub(crate) fn of(kind: Option<Kind>) -> Self {
+        match kind {
+            Some(Kind::Bool) => Self::U8s(Vec::new()),
+            Some(Kind::U64) => Self::U64s(Vec::new()),
+            Some(Kind::I64) => Self::S64s(Vec::new()),
+            Some(Kind::F64) => Self::F64s(Vec::new()),
+            _ => Self::Texts { ends: Vec::new(), bytes: Vec::new() },
+        }
+    }
+
+    /// The kind, as the contract names it.
+    pub(crate) fn kind(&self) -> types::ColumnKind {
+        match self {
+            Self::U8s(_) => types::ColumnKind::U8s,
+            Self::U64s(_) => types::ColumnKind::U64s,
+            Self::S64s(_) => types::ColumnKind::S64s,
+            Self::F64s(_) => types::ColumnKind::F64s,
+            Self::Texts { .. } => types::ColumnKind::Texts,
+        }
+    }
+
+    fn push(&mut self, value: &Value<'_>) {
+        match self {
+            Self::U8s(v) => v.push(match value {
+                Value::Bool(b) => (*b).into(),
+                _ => u8::MAX,
+            }),
+            Self::U64s(v) => v.push(match value {
+                Value::U64(n) => *n,
+                Value::I64(n) => u64::try_from(*n).unwrap_or(u64::MAX),
+                _ => u64::MAX,
+            }),
+            Self::S64s(v) => v.push(match value {
+                Value::I64(n) => *n,
+                Value::U64(n) => i64::try_from(*n).unwrap_or(i64::MAX),
+                _ => i64::MIN,
+            }),
+            Self::F64s(v) => v.push(value.as_f64().unwrap_or(f64::NAN)),
+            Self::Texts { ends, bytes } => {
+                match value {
+                    Value::Absent | Value::Null => {}
+                    Value::Str(s) => bytes.extend_from_slice(s.as_bytes()),
+                    Value::Bytes(_) => {
+                        // As JSON without its quotes: base64 has nothing to escape.
+                        let mut text = Vec::new();
+                        json::write_value(&mut text, value);
+                        bytes.extend_from_slice(text.get(1..text.len() - 1).unwrap_or_default());
+                    }
+                    other => json::write_value(bytes, other),
+                }
+                cut(bytes);
+                ends.push(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+            }
+        }
+    }
+
+    fn view(&self) -> types::Column<'_> {
+        match self {
+            Self::U8s(v) => types::Column::U8s(v),
+            Self::U64s(v) => types::Column::U64s(v),
+            Self::S64s(v) => types::Column::S64s(v),
+            Self::F64s(v) => types::Column::F64s(v),
+            Self::Texts { ends, bytes } => types::Column::Texts(types::TextColumn { ends, bytes }),
+        }
+    }
+
+    /// The same kind, empty, with room for as much as this holds.
+    fn emptied(&self) -> Self {
+        match self {
+            Self::U8s(v) => Self::U8s(Vec::with_capacity(v.len())),
+            Self::U64s(v) => Self::U64s(Vec::with_capacity(v.len())),
+            Self::S64s(v) => Self::S64s(Vec::with_capacity(v.len())),
+            Self::F64s(v) => Self::F64s(Vec::with_capacity(v.len())),
+            Self::Texts { ends, bytes } => Self::Texts { ends: Vec::with_capacity(ends.len()), bytes: Vec::with_capacity(bytes.len()) },
+        }
+    }
+}
+
+/// Cuts `bytes`, which is UTF-8, to its limit at a character's boundary.
+fn cut(bytes: &mut Vec<u8>) {
+    if bytes.len() > COLUMN_BYTES_MAX {
+        let end = (0..=COLUMN_BYTES_MAX).rev().find(|i| bytes[*i] & 0xc0 != 0x80).unwrap_or(0);
+        bytes.truncate(end);
+    }
+}
+
+impl Column {
+    pub(crate) fn new(path: Path, values: Values) -> Self {
+        Self { path, values }
+    }
+
+    /// Appends the field's value in `object`: the first one, where the path names several.
+    pub(crate) fn push(&mut self, object: &dyn Object) {
+        let mut done = false;
+        self.path.visit(object, &mut |v| {
+            if !done {
+                self.values.push(v);
+                done = true;
+            }
+        });
+        if !done {
+            self.values.push(&Value::Absent);
+        }
+    }
+
+    /// The values, leaving the column empty.
+    pub(crate) fn take(&mut self) -> Values {
+        let empty = self.values.emptied();
+        std::mem::replace(&mut self.values, empty)
+    }
+
+    pub(crate) fn kind(&self) -> types::ColumnKind {
+        self.values.kind()
+    }
+}
+
+/// The columns as a call takes them, borrowed.
+pub(crate) fn views(columns: &[Values]) -> Vec<types::Column<'_>> {
+    columns.iter().map(Values::view).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absent_fields_have_their_marks() {
+        let item: serde_json::Map<_, _> = serde_json::from_str(r#"{"b":true,"n":7,"s":"é","l":[1,"x"]}"#).unwrap();
+        let column = |path: &str, kind| {
+            let mut c = Column::new(path.parse().unwrap(), Values::of(Some(kind)));
+            c.push(&item);
+            c.push(&serde_json::Map::new());
+            c.take()
+        };
+        assert!(matches!(column("b", Kind::Bool), Values::U8s(v) if v == [1, 255]));
+        assert!(matches!(column("n", Kind::U64), Values::U64s(v) if v == [7, u64::MAX]));
+        assert!(matches!(column("n", Kind::I64), Values::S64s(v) if v == [7, i64::MIN]));
+        assert!(matches!(column("n", Kind::F64), Values::F64s(v) if v[0] == 7.0 && v[1].is_nan()));
+        assert!(matches!(column("s", Kind::Str), Values::Texts { ends, bytes } if ends == [2, 2] && bytes == "é".as_bytes()));
+        assert!(matches!(column("l", Kind::List), Values::Texts { bytes, .. } if bytes == br#"[1,"x"]"#));
+    }
+
+    #[test]
+    fn a_text_over_the_limit_is_cut_at_a_character() {
+        let mut bytes = "é".repeat(COLUMN_BYTES_MAX / 2 + 1).into_bytes();
+        bytes.insert(0, b'x');
+        cut(&mut bytes);
+        assert!(String::from_utf8(bytes).unwrap().len() <= COLUMN_BYTES_MAX);
+    }
+}

@@ -1,0 +1,179 @@
+//! The WebAssembly engine: how guests are compiled, limited and interrupted.
+
+use sha2::{Digest, Sha256};
+use std::{
+    fs,
+    hash::{Hash, Hasher},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter, component::Component};
+
+use crate::manifest::MEMORY_MAX_MIB;
+
+/// How often running guests are interrupted so that their CPU time is looked at: an overrun is noticed this much late at most.
+const TICK: Duration = Duration::from_millis(2);
+/// Instances that can exist at once: plugins, and the new instance of one that is being replaced.
+const INSTANCES_MAX: u32 = 256;
+/// Core modules inside one component: a guest, its WASI adapter, and what the encoder adds.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 8;
+/// Elements of a table: function pointers of a large guest (QuickJS has 2,000).
+pub(crate) const TABLE_ELEMENTS_MAX: usize = 50_000;
+
+/// The engine with its ticker and its cache of compiled code.
+pub(crate) struct Compiler {
+    pub(crate) engine: Engine,
+    cache: Option<PathBuf>,
+    stop: Arc<AtomicBool>,
+    ticker: Option<thread::JoinHandle<()>>,
+}
+
+impl Compiler {
+    /// An engine that keeps compiled code in `cache`, if given.
+    pub(crate) fn new(cache: Option<PathBuf>) -> wasmtime::Result<Self> {
+        let engine = Engine::new(&config())?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let ticker = {
+            let (engine, stop) = (engine.clone(), Arc::clone(&stop));
+            let tick = move || {
+                while !stop.load(Ordering::Relaxed) {
+                    thread::sleep(TICK);
+                    engine.increment_epoch();
+                }
+            };
+            thread::Builder::new().name("hook-ticker".into()).spawn(tick)?
+        };
+        Ok(Self { engine, cache, stop, ticker: Some(ticker) })
+    }
+
+    /// The component in `bytes`: a component as it is, a core module with our WIT inside made into one. Code compiled before is taken from the cache.
+    pub(crate) fn load(&self, bytes: &[u8]) -> Result<Component, String> {
+        let Some(dir) = &self.cache else { return self.compile(bytes) };
+        let file = dir.join(format!("{}.cwasm", self.cache_key(bytes)));
+        if let Some(component) = self.load_cached(&file) {
+            return Ok(component);
+        }
+        let component = self.compile(bytes)?;
+        // A cache that cannot be written only costs time at the next start.
+        if let Err(error) = store(dir, &file, &component) {
+            tracing::warn!(message = "compiled code is not cached", file = %file.display(), %error);
+        }
+        Ok(component)
+    }
+
+    fn compile(&self, bytes: &[u8]) -> Result<Component, String> {
+        Component::new(&self.engine, as_component(bytes)?).map_err(|e| format!("{e:#}"))
+    }
+
+    /// Names the guest, the engine's version and its settings: code of another engine is never taken.
+    fn cache_key(&self, bytes: &[u8]) -> String {
+        let mut settings = std::hash::DefaultHasher::new();
+        self.engine.precompile_compatibility_hash().hash(&mut settings);
+        format!("{}-{:016x}", &digest(bytes)[..32], settings.finish())
+    }
+
+    #[expect(unsafe_code, reason = "the one way to load compiled code; see SAFETY")]
+    fn load_cached(&self, file: &Path) -> Option<Component> {
+        if !file.exists() {
+            return None;
+        }
+        // SAFETY: `deserialize_file` runs the file's machine code, so the file must be what `Component::serialize` wrote. Only `store`
+        // writes into this folder, which is created for this user alone (mode 0700), under a name with the guest's SHA-256 and the
+        // engine's compatibility hash, and by a rename, so that it is whole. Files from users are never loaded this way.
+        unsafe { Component::deserialize_file(&self.engine, file) }.ok()
+    }
+}
+
+impl Drop for Compiler {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(ticker) = self.ticker.take() {
+            // A ticker that panicked has nothing left to stop.
+            let _ = ticker.join();
+        }
+    }
+}
+
+fn config() -> Config {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(INSTANCES_MAX)
+        .total_core_instances(INSTANCES_MAX * CORE_INSTANCES_PER_COMPONENT)
+        .total_memories(INSTANCES_MAX * 2)
+        .total_tables(INSTANCES_MAX * CORE_INSTANCES_PER_COMPONENT)
+        .max_memory_size((MEMORY_MAX_MIB as usize) << 20)
+        .table_elements(TABLE_ELEMENTS_MAX)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .max_memories_per_component(2)
+        .max_tables_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .linear_memory_keep_resident(256 << 10)
+        .table_keep_resident(16 << 10);
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        // Concurrent calls cost 3.5 times as much, and hooks do not need them.
+        .concurrency_support(false)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+/// Lower-case hexadecimal SHA-256.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn store(dir: &Path, file: &Path, component: &Component) -> Result<(), String> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let code = component.serialize().map_err(|e| e.to_string())?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| e.to_string())?;
+    let part = file.with_extension(format!("part{}", std::process::id()));
+    fs::write(&part, code).and_then(|()| fs::rename(&part, file)).map_err(|e| e.to_string())
+}
+
+/// The layer byte of a binary tells components from core modules (component-model `Binary.md`).
+fn as_component(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, String> {
+    match bytes.get(..8) {
+        Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(bytes.into()),
+        Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => encode(bytes).map(Into::into),
+        _ => Err("this is not WebAssembly: it does not begin with \\0asm".to_owned()),
+    }
+}
+
+/// Makes a core module, as compilers write it, a component; needs the WIT that wit-bindgen puts inside.
+pub(crate) fn encode(module: &[u8]) -> Result<Vec<u8>, String> {
+    let adapter = wasi_preview1_component_adapter_provider::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER;
+    wit_component::ComponentEncoder::default()
+        .validate(true)
+        .module(module)
+        .and_then(|mut e| e.adapter("wasi_snapshot_preview1", adapter)?.encode())
+        .map_err(|e| format!("this core module cannot be made a component: {e:#}"))
+}
+
+/// What an instance may grow to, and how often it was told no.
+#[derive(Debug)]
+pub(crate) struct Limiter {
+    pub(crate) memory_max: usize,
+    pub(crate) memory: usize,
+    pub(crate) refused: u64,
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let total = self.memory.saturating_sub(current).saturating_add(desired);
+        let allowed = total <= self.memory_max;
+        if allowed {
+            self.memory = total;
+        } else {
+            self.refused += 1;
+        }
+        Ok(allowed)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS_MAX)
+    }
+}

@@ -1,0 +1,235 @@
+//! The lane's side: decides who wants an item, gathers batches, hands them over.
+
+use crate::{
+    Packet,
+    columns::{Column, Values},
+    host::Inner,
+    state::{Shown, Subscription},
+    worker::{Queue, Work},
+};
+use hookline_item::{Item, Object, Timestamp};
+use hookline_kfl::FilterSet;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+/// Who is to be called for what: made anew whenever a plugin comes, changes or goes.
+#[derive(Default)]
+pub(crate) struct Plan {
+    pub(crate) plugins: Vec<Planned>,
+}
+
+/// One plugin in the plan.
+#[derive(Clone)]
+pub(crate) struct Planned {
+    pub(crate) queue: Queue,
+    pub(crate) items: Vec<Subscription>,
+    pub(crate) packets: Vec<Subscription>,
+    pub(crate) queries: bool,
+    pub(crate) jobs: bool,
+}
+
+/// Jobs are looked at this often in packet time, at multiples of it, so that a replay runs them between the same packets each time.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Feeds the plugins from one lane. Each lane has its own.
+pub struct Feeder {
+    inner: Arc<Inner>,
+    generation: u64,
+    plan: Arc<Plan>,
+    filters: FilterSet,
+    items: Vec<Batch>,
+    packets: Vec<Batch>,
+    hits: Vec<usize>,
+    next_tick: Timestamp,
+    next_flush: Timestamp,
+}
+
+/// A batch that is being gathered.
+struct Batch {
+    /// Index into the plan.
+    plugin: usize,
+    subscription: Subscription,
+    columns: Vec<Column>,
+    items: Vec<Shown>,
+    count: usize,
+    due: Timestamp,
+}
+
+impl Batch {
+    fn new(plugin: usize, subscription: Subscription) -> Self {
+        Self { plugin, columns: subscription.columns.clone(), subscription, items: Vec::new(), count: 0, due: Timestamp(u64::MAX) }
+    }
+
+    /// Adds `object`; says whether the batch is full.
+    fn push(&mut self, object: &dyn Object, now: Timestamp) -> bool {
+        if self.count == 0 {
+            self.due = now.plus(self.subscription.delay_max);
+        }
+        for column in &mut self.columns {
+            column.push(object);
+        }
+        self.count += 1;
+        self.count >= self.subscription.batch_max
+    }
+
+    fn send(&mut self, queue: &Queue, now: Timestamp, packets: bool) {
+        if self.count == 0 {
+            return;
+        }
+        let columns: Vec<Values> = self.columns.iter_mut().map(Column::take).collect();
+        let subscription = self.subscription.id;
+        let work = if packets {
+            Work::Packets { subscription, now, count: u32::try_from(self.count).unwrap_or(u32::MAX), columns }
+        } else {
+            Work::Items { subscription, now, columns, items: self.items.drain(..).collect() }
+        };
+        self.count = 0;
+        self.due = Timestamp(u64::MAX);
+        queue.send(work);
+    }
+}
+
+impl Feeder {
+    pub(crate) fn new(inner: Arc<Inner>) -> Self {
+        let mut this = Self {
+            inner,
+            generation: u64::MAX,
+            plan: Arc::default(),
+            filters: FilterSet::default(),
+            items: Vec::new(),
+            packets: Vec::new(),
+            hits: Vec::new(),
+            next_tick: Timestamp(0),
+            next_flush: Timestamp(u64::MAX),
+        };
+        this.refresh(Timestamp(0));
+        this
+    }
+
+    /// Whether a plugin wants packets: if not, there is no need to describe them.
+    #[must_use]
+    pub fn wants_packets(&self) -> bool {
+        !self.packets.is_empty()
+    }
+
+    /// Tells the time: batches that waited long enough and jobs that are due go out. To be called before each packet, and now and
+    /// then while there are none.
+    pub fn advance(&mut self, now: Timestamp) {
+        if self.inner.generation.load(Ordering::Acquire) != self.generation {
+            self.refresh(now);
+        }
+        if now >= self.next_tick {
+            self.tick(now);
+        }
+        if now >= self.next_flush {
+            self.flush_due(now);
+        }
+    }
+
+    /// Offers an item to every plugin whose filter it matches.
+    pub fn item(&mut self, item: &Arc<Item>, now: Timestamp) {
+        if self.items.is_empty() {
+            return;
+        }
+        self.filters.matches(item.as_ref(), now, &mut self.hits);
+        for hit in std::mem::take(&mut self.hits) {
+            let batch = &mut self.items[hit];
+            let queue = &self.plan.plugins[batch.plugin].queue;
+            queue.stats.matched.add(1);
+            let shown: Shown = Arc::clone(item) as Shown;
+            batch.items.push(shown);
+            if batch.push(item.as_ref(), now) {
+                batch.send(queue, now, false);
+            } else if !queue.waits {
+                self.next_flush = self.next_flush.min(batch.due);
+            }
+        }
+    }
+
+    /// Offers a packet to every plugin whose filter it matches.
+    pub fn packet(&mut self, packet: &Packet) {
+        let now = packet.at;
+        for batch in &mut self.packets {
+            let unfiltered = batch.subscription.filter.source().is_empty();
+            if !unfiltered && !batch.subscription.filter.matches(packet, now) {
+                continue;
+            }
+            let queue = &self.plan.plugins[batch.plugin].queue;
+            queue.stats.matched.add(1);
+            if batch.push(packet, now) {
+                batch.send(queue, now, true);
+            } else if !queue.waits {
+                self.next_flush = self.next_flush.min(batch.due);
+            }
+        }
+    }
+
+    /// Sends everything that was gathered, and runs jobs that are due. To be called at the end of the capture.
+    pub fn flush(&mut self, now: Timestamp) {
+        self.send_all(now);
+        self.tick(now);
+    }
+
+    fn send_all(&mut self, now: Timestamp) {
+        for batch in &mut self.items {
+            batch.send(&self.plan.plugins[batch.plugin].queue, now, false);
+        }
+        for batch in &mut self.packets {
+            batch.send(&self.plan.plugins[batch.plugin].queue, now, true);
+        }
+    }
+
+    fn flush_due(&mut self, now: Timestamp) {
+        let mut next = Timestamp(u64::MAX);
+        for (batch, packets) in self.items.iter_mut().map(|b| (b, false)).chain(self.packets.iter_mut().map(|b| (b, true))) {
+            if batch.due <= now {
+                batch.send(&self.plan.plugins[batch.plugin].queue, now, packets);
+            }
+            next = next.min(batch.due);
+        }
+        self.next_flush = next;
+    }
+
+    /// Lets plugins with jobs run those that are due, after what came before them.
+    fn tick(&mut self, now: Timestamp) {
+        let tick = u64::try_from(TICK.as_nanos()).unwrap_or(1);
+        let boundary = Timestamp(now.0 - now.0 % tick);
+        self.next_tick = Timestamp(boundary.0.saturating_add(tick));
+        for (index, plugin) in self.plan.plugins.iter().enumerate().filter(|(_, p)| p.jobs) {
+            for batch in self.items.iter_mut().filter(|b| b.plugin == index) {
+                batch.send(&plugin.queue, boundary, false);
+            }
+            for batch in self.packets.iter_mut().filter(|b| b.plugin == index) {
+                batch.send(&plugin.queue, boundary, true);
+            }
+            plugin.queue.send(Work::Tick { now: boundary });
+        }
+    }
+
+    /// Takes over the newest plan; what was gathered for the old one goes to the old instances first.
+    fn refresh(&mut self, now: Timestamp) {
+        self.send_all(now);
+        self.generation = self.inner.generation.load(Ordering::Acquire);
+        self.plan = self.inner.plan();
+        self.filters = FilterSet::default();
+        self.items.clear();
+        self.packets.clear();
+        for (index, plugin) in self.plan.plugins.iter().enumerate() {
+            for subscription in &plugin.items {
+                self.filters.add(subscription.filter.clone());
+                self.items.push(Batch::new(index, subscription.clone()));
+            }
+            self.packets.extend(plugin.packets.iter().map(|s| Batch::new(index, s.clone())));
+        }
+        self.next_flush = Timestamp(u64::MAX);
+    }
+}
+
+impl Drop for Feeder {
+    /// Nothing that was gathered is lost.
+    fn drop(&mut self) {
+        self.send_all(Timestamp(0));
+    }
+}

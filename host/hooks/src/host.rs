@@ -1,0 +1,387 @@
+//! The host: which plugins there are, loading and replacing them, asking them.
+
+use crate::{
+    Outbox,
+    engine::{Compiler, digest},
+    feeder::{Feeder, Plan, Planned},
+    instance::{Instance, Program},
+    manifest::Manifest,
+    state::{Identity, KindOf, Shown, Surroundings},
+    stats::{Counts, State, Stats},
+    worker::{Queue, Work, Worker},
+};
+use hookline_item::Timestamp;
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+/// What a host is made with.
+pub struct Options {
+    /// Compiled code is kept here; `None` compiles each time.
+    pub cache: Option<PathBuf>,
+    /// The JavaScript shim: a component, or the core module it is made of. Without it scripts are refused.
+    pub script_engine: Option<Vec<u8>>,
+    /// Host name of the node.
+    pub node: String,
+    /// Values that plugins may be granted to read.
+    pub env: BTreeMap<String, String>,
+    /// Kinds of fields, over all protocols.
+    pub kind_of: Box<KindOf>,
+    /// Whether packets come from a file: then nothing is dropped, and the reader waits for slow plugins.
+    pub replay: bool,
+    /// The clock before the first packet: the wall clock in live capture, zero in a replay.
+    pub now: Timestamp,
+}
+
+/// A plugin's code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// A component or a core module.
+    Wasm(Vec<u8>),
+    /// A script for the JavaScript shim: file name and text.
+    Script(String, String),
+}
+
+/// What is known of a plugin.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct PluginStatus {
+    /// Its name.
+    pub name: String,
+    /// `wasm` or `script`.
+    pub kind: &'static str,
+    /// From its manifest, or the first comment of a script.
+    pub description: String,
+    /// From its manifest.
+    pub version: String,
+    /// SHA-256 of its file.
+    pub digest: String,
+    /// What it is doing.
+    pub state: State,
+    /// Its last error.
+    pub error: Option<String>,
+    /// The hooks that it exports.
+    pub hooks: Vec<&'static str>,
+    /// The filters of its item subscriptions.
+    pub filters: Vec<String>,
+    /// How often its code was replaced.
+    pub reloads: u64,
+    /// Counters.
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+/// What a client of the API shall see of an item, as the plugins say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Verdict {
+    /// Shown in green.
+    pub passed: bool,
+    /// Shown in red.
+    pub failed: bool,
+    /// The item to show in its place, as JSON.
+    pub replacement: Option<String>,
+}
+
+/// A plugin could not be loaded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("plugin {plugin}: {reason}")]
+pub struct LoadError {
+    /// Its name.
+    pub plugin: String,
+    /// What is wrong, for its author.
+    pub reason: String,
+}
+
+/// How long a client waits for the plugins that may colour what it is shown.
+const QUERY_PATIENCE: Duration = Duration::from_millis(250);
+/// Items per message in a queue, for reckoning its length.
+const ITEMS_PER_MESSAGE: usize = 64;
+
+struct Loaded {
+    identity: Arc<Identity>,
+    planned: Option<Planned>,
+    hooks: Vec<&'static str>,
+    worker: Option<JoinHandle<()>>,
+    stats: Arc<Stats>,
+    reloads: u64,
+}
+
+pub(crate) struct Inner {
+    compiler: Arc<Compiler>,
+    script_engine: Option<Vec<u8>>,
+    around: Arc<Surroundings>,
+    replay: bool,
+    start: Timestamp,
+    plugins: Mutex<BTreeMap<String, Loaded>>,
+    plan: Mutex<Arc<Plan>>,
+    pub(crate) generation: AtomicU64,
+}
+
+impl Inner {
+    pub(crate) fn plan(&self) -> Arc<Plan> {
+        Arc::clone(&lock(&self.plan))
+    }
+
+    /// Makes the plan anew from the plugins that there are.
+    fn publish(&self, plugins: &BTreeMap<String, Loaded>) {
+        let planned = plugins.values().filter_map(|p| p.planned.clone()).collect();
+        *lock(&self.plan) = Arc::new(Plan { plugins: planned });
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is behind these locks is replaced whole, so a panic elsewhere leaves it sound.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs plugins. Cheap to clone: all clones are one host.
+#[derive(Clone)]
+pub struct HookHost {
+    inner: Arc<Inner>,
+}
+
+impl HookHost {
+    /// A host without plugins.
+    ///
+    /// # Errors
+    /// The engine cannot be made on this machine.
+    pub fn new(options: Options, outbox: Arc<dyn Outbox>) -> Result<Self, String> {
+        let compiler = Compiler::new(options.cache).map_err(|e| format!("the WebAssembly engine does not start: {e:#}"))?;
+        let around = Surroundings {
+            outbox,
+            metrics: crate::metrics::Registry::default(),
+            node: options.node,
+            env: options.env,
+            kind_of: options.kind_of,
+        };
+        let inner = Inner {
+            compiler: Arc::new(compiler),
+            script_engine: options.script_engine,
+            around: Arc::new(around),
+            replay: options.replay,
+            start: options.now,
+            plugins: Mutex::default(),
+            plan: Mutex::default(),
+            generation: AtomicU64::new(0),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// A feeder for one lane.
+    #[must_use]
+    pub fn feeder(&self) -> Feeder {
+        Feeder::new(Arc::clone(&self.inner))
+    }
+
+    /// Loads a plugin, or replaces the one of that name: the old instance gets all items offered before, the new one all after. If
+    /// the new one does not start, the old one stays.
+    ///
+    /// # Errors
+    /// Why it does not start; [`HookHost::status`] shows it too.
+    pub fn load(&self, name: &str, code: Code, manifest: Manifest) -> Result<(), LoadError> {
+        let stats = {
+            let mut plugins = lock(&self.inner.plugins);
+            let known = plugins.entry(name.to_owned()).or_insert_with(|| Loaded::unborn(name, &manifest));
+            Arc::clone(&known.stats)
+        };
+        self.start(name, code, manifest, &stats).map_err(|reason| {
+            let running = lock(&self.inner.plugins).get(name).is_some_and(|p| p.planned.is_some());
+            match running {
+                true => stats.set_state(State::Running, Some(format!("the new file was not taken: {reason}"))),
+                false => stats.set_state(State::Failed, Some(reason.clone())),
+            }
+            LoadError { plugin: name.to_owned(), reason }
+        })
+    }
+
+    /// Says of a plugin that it could not even be read.
+    pub fn refuse(&self, name: &str, reason: &str) {
+        let mut plugins = lock(&self.inner.plugins);
+        let known = plugins.entry(name.to_owned()).or_insert_with(|| Loaded::unborn(name, &Manifest::default()));
+        let state = if known.planned.is_some() { State::Running } else { State::Failed };
+        known.stats.set_state(state, Some(reason.to_owned()));
+    }
+
+    fn start(&self, name: &str, code: Code, manifest: Manifest, stats: &Arc<Stats>) -> Result<(), String> {
+        let inner = &self.inner;
+        let (bytes, text, script) = match code {
+            Code::Wasm(bytes) => (bytes, None, None),
+            Code::Script(file, text) => {
+                let engine =
+                    inner.script_engine.clone().ok_or("this build has no JavaScript engine: run `cargo xtask setup` and build again")?;
+                (engine, Some(text.clone()), Some((file, text)))
+            }
+        };
+        let digest = digest(text.as_deref().map_or(&bytes[..], str::as_bytes));
+        let identity = Arc::new(Identity { name: name.to_owned(), digest, manifest, script });
+        let program = Arc::new(Program::load(&inner.compiler, &bytes)?);
+        let instance = Instance::start(&inner.compiler, &program, &identity, &inner.around, stats, inner.start)?;
+        let messages = (identity.manifest.run.queue as usize).div_ceil(ITEMS_PER_MESSAGE).max(1);
+        let (sender, receiver) = mpsc::sync_channel(messages);
+        let state = instance.state();
+        let planned = Planned {
+            queue: Queue { sender, stats: Arc::clone(stats), waits: inner.replay },
+            items: state.subscriptions.items.clone(),
+            packets: state.subscriptions.packets.clone(),
+            queries: state.subscriptions.queries,
+            jobs: instance.has_jobs(),
+        };
+        let hooks = program.hooks();
+        let worker = Worker {
+            compiler: Arc::clone(&inner.compiler),
+            program,
+            identity: Arc::clone(&identity),
+            around: Arc::clone(&inner.around),
+            stats: Arc::clone(stats),
+            instance: Some(instance),
+            failures: 0,
+            failed_at: None,
+        };
+        let mut plugins = lock(&inner.plugins);
+        let known = plugins.entry(name.to_owned()).or_insert_with(|| Loaded::unborn(name, &identity.manifest));
+        let former = known.worker.take();
+        known.reloads += u64::from(former.is_some());
+        let thread = thread::Builder::new().name(format!("hook {name}"));
+        known.worker = Some(thread.spawn(move || worker.run(&receiver, former)).map_err(|e| e.to_string())?);
+        (known.identity, known.planned, known.hooks) = (identity, Some(planned), hooks);
+        stats.set_state(State::Running, None);
+        inner.publish(&plugins);
+        Ok(())
+    }
+
+    /// Takes a plugin out. Items offered before are still handled.
+    pub fn unload(&self, name: &str) {
+        let mut plugins = lock(&self.inner.plugins);
+        if plugins.remove(name).is_some() {
+            self.inner.publish(&plugins);
+        }
+    }
+
+    /// Every plugin, by name.
+    #[must_use]
+    pub fn status(&self) -> Vec<PluginStatus> {
+        lock(&self.inner.plugins).values().map(Loaded::status).collect()
+    }
+
+    /// The plugins' own metrics, in Prometheus' text format.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        self.inner.around.metrics.render()
+    }
+
+    /// Asks the plugins what a client with this filter shall see of `items`. Those that do not answer in time are not waited for; of
+    /// several that replace an item, the last by name wins.
+    #[must_use]
+    pub fn query(&self, items: &Arc<[Shown]>, filter: &str, now: Timestamp) -> Vec<Verdict> {
+        let mut verdicts = vec![Verdict::default(); items.len()];
+        let plan = self.inner.plan();
+        let asked = plan.plugins.iter().filter(|p| p.queries).map(|plugin| {
+            let (reply, answer) = mpsc::channel();
+            let work = Work::Query { now, filter: filter.to_owned(), items: Arc::clone(items), reply };
+            // A full queue means that the plugin is behind: the answer stays away, as if it were late.
+            let _ = plugin.queue.sender.try_send(work);
+            (plugin, answer)
+        });
+        let asked: Vec<_> = asked.collect();
+        let deadline = Instant::now() + QUERY_PATIENCE;
+        for (plugin, answer) in asked {
+            let Ok(said) = answer.recv_timeout(deadline.saturating_duration_since(Instant::now())) else {
+                plugin.queue.stats.query_timeouts.add(1);
+                continue;
+            };
+            for v in said {
+                let Some(verdict) = usize::try_from(v.index).ok().and_then(|i| verdicts.get_mut(i)) else { continue };
+                verdict.passed |= v.passed;
+                verdict.failed |= v.failed;
+                verdict.replacement = v.replacement.or(verdict.replacement.take());
+            }
+        }
+        verdicts
+    }
+
+    /// Whether any plugin wants to see what clients are shown.
+    #[must_use]
+    pub fn answers_queries(&self) -> bool {
+        self.inner.plan().plugins.iter().any(|p| p.queries)
+    }
+
+    /// Lets every plugin finish what it was given, then ends them. Feeders must have been dropped before: a plugin ends when nobody can
+    /// give it work any more.
+    pub fn finish(&self) {
+        let mut plugins = lock(&self.inner.plugins);
+        let workers: Vec<JoinHandle<()>> = plugins
+            .values_mut()
+            .filter_map(|p| {
+                p.planned = None;
+                p.worker.take()
+            })
+            .collect();
+        self.inner.publish(&plugins);
+        drop(plugins);
+        for worker in workers {
+            // A worker that panicked has been reported by its panic.
+            let _ = worker.join();
+        }
+    }
+}
+
+impl Loaded {
+    /// A plugin that has been heard of and not started.
+    fn unborn(name: &str, manifest: &Manifest) -> Self {
+        let identity = Identity { name: name.to_owned(), digest: String::new(), manifest: manifest.clone(), script: None };
+        Self { identity: Arc::new(identity), planned: None, hooks: Vec::new(), worker: None, stats: Arc::default(), reloads: 0 }
+    }
+
+    fn status(&self) -> PluginStatus {
+        let identity = &self.identity;
+        let about = &identity.manifest.plugin;
+        let title = identity.script.as_ref().and_then(|(_, text)| first_comment(text));
+        let (state, error) = self.stats.state();
+        PluginStatus {
+            name: identity.name.clone(),
+            kind: if identity.script.is_some() { "script" } else { "wasm" },
+            description: if about.description.is_empty() { title.unwrap_or_default() } else { about.description.clone() },
+            version: about.version.clone(),
+            digest: identity.digest.clone(),
+            state,
+            error,
+            hooks: self.hooks.clone(),
+            filters: self.planned.iter().flat_map(|p| &p.items).map(|s| s.filter.source().to_owned()).collect(),
+            reloads: self.reloads,
+            counts: self.stats.counts(),
+        }
+    }
+}
+
+/// The text of a script's first comment: its title, as Kubeshark has it.
+fn first_comment(text: &str) -> Option<String> {
+    let line = text.find("//");
+    let block = text.find("/*");
+    let title = match (line, block) {
+        (Some(l), b) if b.is_none_or(|b| l < b) => text.get(l + 2..)?.lines().next()?,
+        (_, Some(b)) => text.get(b + 2..)?.split("*/").next()?.lines().map(str::trim).find(|l| !l.trim_matches('*').trim().is_empty())?,
+        _ => return None,
+    };
+    let title = title.trim().trim_matches('*').trim();
+    (!title.is_empty()).then(|| title.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_comment_is_the_title() {
+        assert_eq!(first_comment("// Count 500s\nvar x; /* no */").as_deref(), Some("Count 500s"));
+        assert_eq!(first_comment("\n/**\n * Report\n */\n// no").as_deref(), Some("Report"));
+        assert_eq!(first_comment("var x"), None);
+    }
+}

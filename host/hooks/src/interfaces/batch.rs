@@ -1,0 +1,78 @@
+//! `batch`: lazy reads of the items now being delivered.
+
+use crate::{
+    bindings::{batch, types},
+    state::{Shown, State},
+};
+use hookline_item::{Value, json};
+use std::sync::Arc;
+use wasmtime::component::Resource;
+
+/// What an `item-batch` handle stands for.
+pub struct Batch {
+    items: Arc<[Shown]>,
+}
+
+impl Batch {
+    pub(crate) fn new(items: Arc<[Shown]>) -> Self {
+        Self { items }
+    }
+}
+
+impl State {
+    fn item(&self, handle: &Resource<Batch>, index: u32) -> Option<Shown> {
+        let batch = self.table.get(handle).ok()?;
+        batch.items.get(usize::try_from(index).ok()?).cloned()
+    }
+}
+
+impl batch::Host for State {}
+
+impl batch::HostItemBatch for State {
+    fn len(&mut self, handle: Resource<Batch>) -> u32 {
+        self.table.get(&handle).map_or(0, |b| u32::try_from(b.items.len()).unwrap_or(u32::MAX))
+    }
+
+    fn get(&mut self, handle: Resource<Batch>, index: u32, path: String) -> types::Value {
+        let Some(item) = self.item(&handle, index) else { return types::Value::Absent };
+        let Some(path) = self.paths.get(&path) else { return types::Value::Absent };
+        let mut found = types::Value::Absent;
+        path.visit(item.as_ref(), &mut |v| {
+            if matches!(found, types::Value::Absent) {
+                found = lift(v);
+            }
+        });
+        found
+    }
+
+    fn json(&mut self, handle: Resource<Batch>, index: u32) -> String {
+        self.item(&handle, index).map_or_else(|| "null".to_owned(), |item| json::to_string(item.as_ref()))
+    }
+
+    fn matches(&mut self, handle: Resource<Batch>, index: u32, filter: u32) -> bool {
+        let Some(item) = self.item(&handle, index) else { return false };
+        self.filters.get(filter).is_some_and(|f| f.matches(item.as_ref(), self.now))
+    }
+
+    fn drop(&mut self, handle: Resource<Batch>) -> wasmtime::Result<()> {
+        self.table.delete(handle)?;
+        Ok(())
+    }
+}
+
+fn lift(v: &Value<'_>) -> types::Value {
+    match v {
+        Value::Absent => types::Value::Absent,
+        Value::Null => types::Value::Null,
+        Value::Bool(b) => types::Value::Boolean(*b),
+        Value::Str(s) => types::Value::Text(s.as_ref().to_owned()),
+        other => match other.as_f64() {
+            Some(n) => types::Value::Number(n),
+            None => {
+                let mut text = Vec::new();
+                json::write_value(&mut text, other);
+                types::Value::Json(String::from_utf8(text).unwrap_or_default())
+            }
+        },
+    }
+}

@@ -1,0 +1,19 @@
+//! What plugins may call: one file per WIT interface.
+
+pub(crate) mod batch;
+mod config;
+mod emit;
+mod jobs;
+mod kfl;
+mod log;
+mod metrics;
+mod script;
+mod subscribe;
+pub(crate) mod wasi;
+
+use crate::{bindings::types, state::State};
+
+impl types::Host for State {}
+
+/// The interfaces of our own package that a component may import.
+pub(crate) const OFFERED: &[&str] = &["batch", "config", "emit", "jobs", "kfl", "log", "metrics", "script", "subscribe", "types"];

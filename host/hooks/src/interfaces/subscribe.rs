@@ -1,0 +1,93 @@
+//! `subscribe`: what the plugin wants to be called for.
+
+use crate::{
+    bindings::{subscribe, types::Error},
+    columns::{Column, Values},
+    packet::PACKET_FIELDS,
+    state::{State, Subscription},
+};
+use hookline_item::{Kind, Path, Step};
+use hookline_kfl::Filter;
+use std::time::Duration;
+
+/// Columns of one subscription.
+const FIELDS_MAX: usize = 64;
+/// Subscriptions of one plugin.
+const SUBSCRIPTIONS_MAX: usize = 32;
+/// Items of one batch; past 256 there is no gain.
+const BATCH_MAX: u32 = 1024;
+const BATCH_DEFAULT: u32 = 64;
+const DELAY_DEFAULT_MS: u32 = 5;
+
+impl State {
+    fn subscribe(
+        &self,
+        wanted: subscribe::Subscription,
+        id: usize,
+        parse: fn(&str) -> Result<Filter, hookline_kfl::Error>,
+        kind_of: &dyn Fn(&Path) -> Option<Kind>,
+    ) -> Result<(Subscription, subscribe::Opened), Error> {
+        if !self.subscriptions.open {
+            return Err(Error::Invalid("subscribe in on-init".to_owned()));
+        }
+        if id >= SUBSCRIPTIONS_MAX {
+            return Err(Error::Quota(format!("a plugin may have {SUBSCRIPTIONS_MAX} subscriptions")));
+        }
+        if wanted.fields.len() > FIELDS_MAX {
+            return Err(Error::Invalid(format!("{} fields; at most {FIELDS_MAX}", wanted.fields.len())));
+        }
+        let filter = parse(&wanted.filter).map_err(|e| Error::Invalid(format!("filter {:?}: {e}", wanted.filter)))?;
+        let columns = wanted.fields.iter().map(|f| {
+            let path: Path = f.parse().map_err(|e| Error::Invalid(format!("field {f:?}: {e}")))?;
+            let kind = kind_of(&path);
+            Ok(Column::new(path, Values::of(kind)))
+        });
+        let columns: Vec<Column> = columns.collect::<Result<_, Error>>()?;
+        let or = |n: u32, default: u32| if n == 0 { default } else { n };
+        let opened = subscribe::Opened { id: u32::try_from(id).unwrap_or(u32::MAX), kinds: columns.iter().map(Column::kind).collect() };
+        let subscription = Subscription {
+            id: opened.id,
+            filter,
+            columns,
+            batch_max: or(wanted.max_batch, BATCH_DEFAULT).min(BATCH_MAX) as usize,
+            delay_max: Duration::from_millis(or(wanted.max_delay_ms, DELAY_DEFAULT_MS).into()),
+        };
+        Ok((subscription, opened))
+    }
+}
+
+impl subscribe::Host for State {
+    fn items(&mut self, wanted: subscribe::Subscription) -> Result<subscribe::Opened, Error> {
+        let id = self.subscriptions.items.len();
+        let (subscription, opened) = self.subscribe(wanted, id, Filter::parse, &*self.around.kind_of)?;
+        self.subscriptions.items.push(subscription);
+        Ok(opened)
+    }
+
+    fn packets(&mut self, wanted: subscribe::Subscription) -> Result<subscribe::Opened, Error> {
+        let id = self.subscriptions.packets.len();
+        let (subscription, opened) = self.subscribe(wanted, id, Filter::parse_for_any, &packet_kind)?;
+        self.subscriptions.packets.push(subscription);
+        Ok(opened)
+    }
+
+    fn queries(&mut self) -> Result<(), Error> {
+        if !self.subscriptions.open {
+            return Err(Error::Invalid("subscribe in on-init".to_owned()));
+        }
+        self.subscriptions.queries = true;
+        Ok(())
+    }
+}
+
+fn packet_kind(path: &Path) -> Option<Kind> {
+    let mut fields = PACKET_FIELDS;
+    let mut kind = None;
+    for step in &path.steps {
+        let Step::Name(name) = step else { return None };
+        let field = fields.iter().find(|f| f.name == name)?;
+        kind = Some(field.kind);
+        fields = field.below.unwrap_or(&[]);
+    }
+    kind
+}

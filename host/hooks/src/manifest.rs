@@ -1,0 +1,171 @@
+//! `NAME.toml` beside a plugin: what it is, what it may use and see.
+
+use serde::Deserialize;
+use std::{collections::BTreeMap, time::Duration};
+
+/// A plugin's manifest. Without one a plugin gets [`Manifest::default`]: it may read items, log, count and raise alerts.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Manifest {
+    /// What the plugin is.
+    pub plugin: About,
+    /// How it is run.
+    pub run: Run,
+    /// What it may do.
+    pub grants: Grants,
+    /// Settings for `config.get`; values that are no texts are given as TOML.
+    pub config: BTreeMap<String, toml::Value>,
+}
+
+/// `[plugin]`: for people.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct About {
+    /// Its version.
+    pub version: String,
+    /// One sentence.
+    pub description: String,
+}
+
+/// `[run]`: budgets.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Run {
+    /// Memory limit of its instance in MiB, up to [`MEMORY_MAX_MIB`].
+    pub memory_mib: u32,
+    /// CPU milliseconds for one call (one batch of items, one query).
+    pub cpu_ms: u32,
+    /// CPU milliseconds for one job, and for `on-init`.
+    pub job_cpu_ms: u32,
+    /// Items that may wait for it; more are dropped and counted in live capture.
+    pub queue: u32,
+    /// Log lines a second that are shown; more are counted.
+    pub log_lines_per_second: u32,
+    /// Events (alerts, actions, messages) a second that are taken; more are refused and counted.
+    pub events_per_second: u32,
+}
+
+/// `[grants]`: what crosses the wall.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Grants {
+    /// Names of environment values it may read; `*` stands for any letters.
+    pub env: Vec<String>,
+    /// Actions it may ask for, each with patterns of its destinations: `slack = ["https://hooks.slack.com/*"]`.
+    pub actions: BTreeMap<String, Vec<String>>,
+}
+
+/// The most memory that a manifest may ask for: what the engine's pool has room for.
+pub const MEMORY_MAX_MIB: u32 = 512;
+
+impl Default for Run {
+    fn default() -> Self {
+        // A batch of 64 items costs a Rust hook microseconds and a script some hundred; 50 ms is far beyond honest work.
+        Self { memory_mib: 64, cpu_ms: 50, job_cpu_ms: 1000, queue: 4096, log_lines_per_second: 1000, events_per_second: 1000 }
+    }
+}
+
+impl Run {
+    /// The budget of a hook's call.
+    pub(crate) fn call_budget(&self) -> Duration {
+        Duration::from_millis(self.cpu_ms.into())
+    }
+    /// The budget of a job.
+    pub(crate) fn job_budget(&self) -> Duration {
+        Duration::from_millis(self.job_cpu_ms.into())
+    }
+}
+
+impl Manifest {
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// What is wrong, with line and column.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let manifest: Self = toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())?;
+        let run = &manifest.run;
+        if !(1..=MEMORY_MAX_MIB).contains(&run.memory_mib) {
+            return Err(format!("run.memory_mib = {}: give 1 to {MEMORY_MAX_MIB}", run.memory_mib));
+        }
+        if run.cpu_ms == 0 || run.job_cpu_ms == 0 || run.queue == 0 {
+            return Err("run.cpu_ms, run.job_cpu_ms and run.queue must be at least 1".to_owned());
+        }
+        Ok(manifest)
+    }
+
+    /// The manifest of something that its user runs by hand and trusts: all environment values given to it, every action.
+    #[must_use]
+    pub fn trusted() -> Self {
+        let actions = ["slack", "webhook", "log"].map(|a| (a.to_owned(), vec!["*".to_owned()]));
+        Self { grants: Grants { env: vec!["*".to_owned()], actions: BTreeMap::from(actions) }, ..Self::default() }
+    }
+}
+
+impl Grants {
+    /// Whether the environment value `key` may be read.
+    pub(crate) fn allows_env(&self, key: &str) -> bool {
+        self.env.iter().any(|p| glob(p, key))
+    }
+
+    /// Whether action `kind` may be asked for with `destination` (empty where the action has none).
+    ///
+    /// # Errors
+    /// The grant that is missing, as it is to be written.
+    pub(crate) fn check_action(&self, kind: &str, destination: &str) -> Result<(), String> {
+        let Some(patterns) = self.actions.get(kind) else {
+            return Err(format!("the manifest has no grant for it: add `[grants.actions]` with `{kind} = [\"…\"]`"));
+        };
+        if destination.is_empty() || patterns.iter().any(|p| glob(p, destination)) {
+            return Ok(());
+        }
+        Err(format!("none of the patterns in `grants.actions.{kind}` allows this destination"))
+    }
+}
+
+/// Whether `text` matches `pattern`, in which `*` stands for any letters.
+fn glob(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or("");
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let mut parts = parts.peekable();
+    if parts.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs() {
+        assert!(glob("*", "") && glob("a*c", "abc") && glob("a*", "a") && glob("a*b*c", "a--b--c") && glob("abc", "abc"));
+        assert!(!glob("a*c", "ab") && !glob("abc", "abcd") && !glob("a*b*c", "acb") && !glob("ab*b", "ab"));
+    }
+
+    #[test]
+    fn errors_say_where() {
+        let error = Manifest::parse("[run]\nmemory = 3\n").unwrap_err();
+        assert!(error.contains("line 2") && error.contains("unknown field `memory`"), "{error}");
+        assert!(Manifest::parse("[run]\nmemory_mib = 100000").unwrap_err().contains("1 to 512"));
+    }
+
+    #[test]
+    fn grants_name_what_is_missing() {
+        let m = Manifest::parse("[grants]\nenv = [\"SLACK_*\"]\nactions = { slack = [\"https://hooks.slack.com/*\"] }").unwrap();
+        assert!(m.grants.allows_env("SLACK_WEBHOOK") && !m.grants.allows_env("HOME"));
+        assert!(m.grants.check_action("slack", "https://hooks.slack.com/services/x").is_ok());
+        assert!(m.grants.check_action("slack", "https://evil.example/").unwrap_err().contains("grants.actions.slack"));
+        assert!(m.grants.check_action("webhook", "https://a/").unwrap_err().contains("webhook = "));
+    }
+}

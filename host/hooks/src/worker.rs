@@ -1,0 +1,179 @@
+//! One thread per plugin: it takes work from a bounded queue, in order, and starts the plugin anew when it fails.
+
+use crate::{
+    bindings::query_hook,
+    columns::Values,
+    engine::Compiler,
+    instance::{Failure, Instance, Program},
+    state::{Identity, Shown, Surroundings},
+    stats::{State, Stats},
+};
+use hookline_item::Timestamp;
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, SyncSender, TrySendError},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+/// What a worker is given.
+pub(crate) enum Work {
+    Items { subscription: u32, now: Timestamp, columns: Vec<Values>, items: Arc<[Shown]> },
+    Packets { subscription: u32, now: Timestamp, count: u32, columns: Vec<Values> },
+    Query { now: Timestamp, filter: String, items: Arc<[Shown]>, reply: Sender<Vec<query_hook::Verdict>> },
+    Tick { now: Timestamp },
+}
+
+impl Work {
+    /// Items and packets in it.
+    fn count(&self) -> u64 {
+        match self {
+            Self::Items { items, .. } => items.len() as u64,
+            Self::Packets { count, .. } => u64::from(*count),
+            Self::Query { .. } | Self::Tick { .. } => 0,
+        }
+    }
+}
+
+/// The sending end of a plugin's queue.
+#[derive(Clone)]
+pub(crate) struct Queue {
+    pub(crate) sender: SyncSender<Work>,
+    pub(crate) stats: Arc<Stats>,
+    /// In a replay nothing is dropped: the reader waits.
+    pub(crate) waits: bool,
+}
+
+impl Queue {
+    /// Hands work over, or drops it and counts it.
+    pub(crate) fn send(&self, work: Work) {
+        let count = work.count();
+        let sent = if self.waits {
+            self.sender.send(work).is_ok()
+        } else {
+            !matches!(self.sender.try_send(work), Err(TrySendError::Full(_) | TrySendError::Disconnected(_)))
+        };
+        if !sent {
+            self.stats.dropped_queue_full.add(count);
+        }
+    }
+}
+
+/// The wait before the second restart in a row; it doubles up to `BACKOFF_MAX`. The first restart is at once: one bad item must not cost a second of traffic.
+const BACKOFF: Duration = Duration::from_secs(1);
+const BACKOFF_MAX: Duration = Duration::from_secs(300);
+/// After this long without a failure a plugin is taken to be well.
+const WELL_AFTER: Duration = Duration::from_secs(60);
+
+/// A plugin and its thread's state.
+pub(crate) struct Worker {
+    pub(crate) compiler: Arc<Compiler>,
+    pub(crate) program: Arc<Program>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) around: Arc<Surroundings>,
+    pub(crate) stats: Arc<Stats>,
+    pub(crate) instance: Option<Instance>,
+    pub(crate) failures: u32,
+    pub(crate) failed_at: Option<Instant>,
+}
+
+impl Worker {
+    /// Works until the queue's last sender is gone. `predecessor`, the worker of the plugin's former version, is waited for, so that
+    /// the new version's work comes after all of the old one's.
+    pub(crate) fn run(mut self, queue: &Receiver<Work>, predecessor: Option<JoinHandle<()>>) {
+        if let Some(former) = predecessor {
+            // If it panicked, its end has come all the same.
+            let _ = former.join();
+        }
+        while let Ok(work) = queue.recv() {
+            self.handle(work);
+        }
+        if let Some(instance) = self.instance.take() {
+            instance.shutdown();
+        }
+    }
+
+    fn handle(&mut self, work: Work) {
+        let count = work.count();
+        let now = match &work {
+            Work::Items { now, .. } | Work::Packets { now, .. } | Work::Query { now, .. } | Work::Tick { now } => *now,
+        };
+        self.revive(now);
+        let Some(instance) = &mut self.instance else {
+            self.stats.skipped_backoff.add(count);
+            return;
+        };
+        let result = match work {
+            Work::Items { subscription, now, columns, items } => instance.items(subscription, now, &columns, items),
+            Work::Packets { subscription, now, count, columns } => instance.packets(subscription, now, count, &columns),
+            Work::Tick { now } => instance.run_due_jobs(now),
+            // Nobody waits for the answer any more if the receiver is gone.
+            Work::Query { now, filter, items, reply } => instance.query(now, &filter, items).map(|v| drop(reply.send(v))),
+        };
+        match result {
+            Ok(()) => self.stats.delivered.add(count),
+            Err(failure) => {
+                self.stats.failed.add(count);
+                self.fail(&failure);
+            }
+        }
+    }
+
+    /// Notes a failure and throws the instance away.
+    fn fail(&mut self, failure: &Failure) {
+        match failure {
+            Failure::Trap(_) => self.stats.traps.add(1),
+            Failure::Overrun(_) => self.stats.overruns.add(1),
+        }
+        tracing::warn!(message = "a hook failed; its plugin is started anew", plugin = self.identity.name, error = failure.text());
+        self.instance = None;
+        self.note_failure(failure.text());
+    }
+
+    fn note_failure(&mut self, text: &str) {
+        if self.failed_at.is_some_and(|t| t.elapsed() > WELL_AFTER) {
+            self.failures = 0;
+        }
+        self.failures += 1;
+        self.failed_at = Some(Instant::now());
+        self.stats.set_state(State::Backoff, Some(text.to_owned()));
+    }
+
+    /// Starts the plugin again, if it is down and has waited long enough.
+    fn revive(&mut self, now: Timestamp) {
+        let waited = self.failed_at.map_or(Duration::MAX, |t| t.elapsed());
+        if self.instance.is_some() || waited < backoff(self.failures) {
+            return;
+        }
+        self.stats.restarts.add(1);
+        match Instance::start(&self.compiler, &self.program, &self.identity, &self.around, &self.stats, now) {
+            Ok(instance) => {
+                self.instance = Some(instance);
+                let error = self.stats.state().1;
+                self.stats.set_state(State::Running, error);
+            }
+            Err(text) => self.note_failure(&text),
+        }
+    }
+}
+
+/// How long a plugin waits after so many failures in a row.
+fn backoff(failures: u32) -> Duration {
+    match failures {
+        0 | 1 => Duration::ZERO,
+        n => BACKOFF.saturating_mul(1 << (n - 2).min(16)).min(BACKOFF_MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_doubles_up_to_its_limit() {
+        let seconds: Vec<u64> = (0..13).map(|n| backoff(n).as_secs()).collect();
+        assert_eq!(seconds, [0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+    }
+}
