@@ -84,7 +84,7 @@ pub struct ItemError {
 pub struct Completeness {
     /// Holes in the byte streams of this exchange.
     pub gaps: u32,
-    /// Bytes that these holes lost.
+    /// Bytes that these holes lost, or that never came before the end.
     pub missing_bytes: u64,
     /// Body bytes that were seen and not kept, being beyond the limit.
     pub cut_bytes: u64,
@@ -225,12 +225,12 @@ object! {
 object! {
     Completeness as c, COMPLETENESS_FIELDS {
         "grade": Str, "full, partial (known to be incomplete) or unknown (picked up mid-stream)" => match c {
-            Completeness { gaps: 0, cut_bytes: 0, mid_stream: false, .. } => "full",
-            Completeness { gaps: 0, cut_bytes: 0, mid_stream: true, .. } => "unknown",
+            Completeness { gaps: 0, missing_bytes: 0, cut_bytes: 0, mid_stream: false } => "full",
+            Completeness { gaps: 0, missing_bytes: 0, cut_bytes: 0, mid_stream: true } => "unknown",
             _ => "partial",
         };
         "gaps": U64, "Holes in the byte streams of this exchange" => c.gaps;
-        "missingBytes": U64, "Bytes lost in these holes" => c.missing_bytes;
+        "missingBytes": U64, "Bytes lost in these holes, or that never came before the end" => c.missing_bytes;
         "cutBytes": U64, "Body bytes seen and not kept, being over the limit" => c.cut_bytes;
         "lostFrames": U64, "Frames that the capture is known to have lost" => 0u64;
     }

@@ -1,0 +1,308 @@
+//! One flow's way from bytes to items: probing, then the dissector that said yes, until something opaque takes over.
+
+use crate::{
+    dissector::{Context, Outcome, Probe, Session, Verdict},
+    flow::{Close, Flow, Transport},
+    limits::Limits,
+    registry,
+};
+use hookline_item::{Item, Seen, Sender, Timestamp};
+use std::{fmt, sync::Arc};
+
+/// The application side of one flow. Fed with in-order bytes (TCP) or datagrams (UDP), it appends items to `out`.
+pub struct Conversation {
+    flow: Flow,
+    limits: Arc<Limits>,
+    /// Whether the protocol showed that client and server are the other way round than the caller thinks.
+    swapped: bool,
+    index: u64,
+    stage: Stage,
+    carries: [Carry; 2],
+}
+
+enum Stage {
+    /// Which protocol is it?
+    Probing {
+        /// Whether a "no" may be due to having started inside a message, so that later segments are probed too.
+        resync: bool,
+        tries: u32,
+    },
+    Speaking(Box<dyn Session>),
+    /// An unknown protocol, or one that nothing is read of any more.
+    Opaque,
+}
+
+/// Bytes of one side that are not read yet, because what they belong to is not whole.
+#[derive(Default)]
+struct Carry {
+    bytes: Vec<u8>,
+    /// When the first of them was seen.
+    since: Seen,
+    /// The session is not asked again before there are so many.
+    need: usize,
+    fin: bool,
+}
+
+impl Carry {
+    /// When the first of its bytes was seen; `seen` if there are none.
+    fn first(&self, seen: Seen) -> Seen {
+        if self.bytes.is_empty() { seen } else { self.since }
+    }
+}
+
+impl fmt::Debug for Conversation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stage = match self.stage {
+            Stage::Probing { .. } => "probing",
+            Stage::Speaking(_) => "speaking",
+            Stage::Opaque => "opaque",
+        };
+        f.debug_struct("Conversation").field("stream", &self.flow.stream).field("stage", &stage).field("items", &self.index).finish()
+    }
+}
+
+impl Conversation {
+    /// A conversation that has not said anything yet.
+    #[must_use]
+    pub fn new(flow: Flow, limits: Arc<Limits>) -> Self {
+        let resync = flow.mid_stream || flow.transport == Transport::Udp;
+        Self { flow, limits, swapped: false, index: 0, stage: Stage::Probing { resync, tries: 0 }, carries: Default::default() }
+    }
+
+    /// The next in-order bytes of one side, or one datagram.
+    pub fn bytes(&mut self, from: Sender, seen: Seen, bytes: &[u8], out: &mut Vec<Item>) {
+        let from = self.role(from);
+        match self.stage {
+            Stage::Opaque => {}
+            _ if bytes.is_empty() && self.flow.transport == Transport::Tcp => {}
+            Stage::Speaking(_) => self.speak(from, seen, bytes, out),
+            Stage::Probing { .. } => self.probe(from, seen, bytes, out),
+        }
+    }
+
+    /// `missing` bytes of one side were lost before the next ones.
+    pub fn gap(&mut self, from: Sender, seen: Seen, missing: u64, out: &mut Vec<Item>) {
+        let from = self.role(from);
+        let carry = std::mem::take(self.carry(from));
+        match &mut self.stage {
+            Stage::Probing { resync, .. } => *resync = true,
+            Stage::Speaking(_) => self.with_session(from, (carry.first(seen), seen), out, |s, cx| s.gap(cx, &carry.bytes, missing)),
+            Stage::Opaque => {}
+        }
+    }
+
+    /// One side has sent its last byte.
+    pub fn fin(&mut self, from: Sender, seen: Seen, out: &mut Vec<Item>) {
+        let from = self.role(from);
+        match self.stage {
+            Stage::Probing { .. } => self.carry(from).fin = true,
+            Stage::Speaking(_) => {
+                let carry = std::mem::take(self.carry(from));
+                self.with_session(from, (carry.first(seen), seen), out, |s, cx| s.fin(cx, &carry.bytes));
+            }
+            Stage::Opaque => {}
+        }
+    }
+
+    /// The flow is over; what waits is emitted as it is. Nothing comes out of later calls.
+    pub fn close(&mut self, why: Close, seen: Seen, out: &mut Vec<Item>) {
+        let [client, server] = std::mem::take(&mut self.carries);
+        self.with_session(Sender::Client, (seen, seen), out, |s, cx| s.close(cx, [&client.bytes, &server.bytes], why));
+        self.stage = Stage::Opaque;
+    }
+
+    /// Packet time has moved to `now`: what waited too long is emitted.
+    pub fn advance(&mut self, now: Timestamp, out: &mut Vec<Item>) {
+        let seen = Seen { at: now, frame: 0 };
+        self.with_session(Sender::Client, (seen, seen), out, |s, cx| s.advance(cx, now));
+    }
+
+    /// Whether nothing will come of further bytes, so that they need not be fed.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        matches!(self.stage, Stage::Opaque)
+    }
+
+    fn role(&self, from: Sender) -> Sender {
+        if self.swapped { from.other() } else { from }
+    }
+
+    fn carry(&mut self, from: Sender) -> &mut Carry {
+        let [client, server] = &mut self.carries;
+        match from {
+            Sender::Client => client,
+            Sender::Server => server,
+        }
+    }
+
+    /// Calls the session, if there is one, with the context of now.
+    fn with_session<T: Default>(
+        &mut self,
+        from: Sender,
+        (first, last): (Seen, Seen),
+        out: &mut Vec<Item>,
+        call: impl FnOnce(&mut dyn Session, &mut Context<'_>) -> T,
+    ) -> T {
+        let Stage::Speaking(session) = &mut self.stage else { return T::default() };
+        let mut cx = Context { flow: &self.flow, limits: &self.limits, from, first, last, index: &mut self.index, out };
+        call(session.as_mut(), &mut cx)
+    }
+
+    fn speak(&mut self, from: Sender, seen: Seen, bytes: &[u8], out: &mut Vec<Item>) {
+        let carry = self.carry(from);
+        if carry.bytes.is_empty() {
+            let (done, need) = self.drive(from, (seen, seen), 0, bytes, out);
+            let rest = bytes.get(done..).unwrap_or_default();
+            self.keep(from, seen, need, rest);
+            return;
+        }
+        let old = carry.bytes.len();
+        carry.bytes.extend_from_slice(bytes);
+        if carry.bytes.len() < carry.need {
+            return;
+        }
+        let since = carry.since;
+        let mut whole = std::mem::take(&mut carry.bytes);
+        let (done, need) = self.drive(from, (since, seen), old, &whole, out);
+        whole.drain(..done.min(whole.len()));
+        let carry = self.carry(from);
+        (carry.bytes, carry.need) = (whole, need);
+        if done >= old {
+            carry.since = seen;
+        }
+        if self.is_done() || self.carry(from).bytes.is_empty() {
+            *self.carry(from) = Carry::default();
+        }
+    }
+
+    /// Keeps what the session could not use yet.
+    fn keep(&mut self, from: Sender, seen: Seen, need: usize, rest: &[u8]) {
+        if rest.is_empty() || self.is_done() {
+            return;
+        }
+        let carry = self.carry(from);
+        carry.bytes.extend_from_slice(rest);
+        (carry.since, carry.need) = (seen, need);
+    }
+
+    /// Gives `bytes`, whose first `old` were seen before, to the session until it wants more than there is. How many are done, and how many it needs.
+    fn drive(&mut self, from: Sender, (since, seen): (Seen, Seen), old: usize, bytes: &[u8], out: &mut Vec<Item>) -> (usize, usize) {
+        let mut done = 0;
+        while let Some(rest) = bytes.get(done..) {
+            if rest.is_empty() && done > 0 {
+                break;
+            }
+            let first = if done < old { since } else { seen };
+            let outcome = self.with_session(from, (first, seen), out, |s, cx| Some(s.bytes(cx, rest)));
+            match outcome {
+                _ if self.flow.transport == Transport::Udp => return (bytes.len(), 0),
+                Some(Outcome::Items(n)) if n > 0 => done += n.min(rest.len()),
+                Some(Outcome::Need(n)) if n <= self.limits.pending_bytes => return (done, n),
+                Some(Outcome::Switched) | None => {
+                    self.stage = Stage::Opaque;
+                    return (bytes.len(), 0);
+                }
+                _ => {
+                    self.give_up(seen, out);
+                    return (bytes.len(), 0);
+                }
+            }
+        }
+        (done, 0)
+    }
+
+    /// The session cannot go on: what it holds goes out.
+    fn give_up(&mut self, seen: Seen, out: &mut Vec<Item>) {
+        self.with_session(Sender::Client, (seen, seen), out, |s, cx| s.close(cx, [&[], &[]], Close::Evicted));
+        self.stage = Stage::Opaque;
+    }
+
+    fn probe(&mut self, from: Sender, seen: Seen, bytes: &[u8], out: &mut Vec<Item>) {
+        if self.carry(from).bytes.is_empty() {
+            match self.ask(from, bytes) {
+                Answer::Yes(start) => self.begin(start, from, seen, bytes, out),
+                Answer::Maybe => self.keep(from, seen, 0, bytes),
+                Answer::No => self.refused(from),
+            }
+            return;
+        }
+        let carry = self.carry(from);
+        carry.bytes.extend_from_slice(bytes);
+        let whole = std::mem::take(&mut carry.bytes);
+        match self.ask(from, &whole) {
+            Answer::Yes(start) => {
+                let old = whole.len().saturating_sub(bytes.len());
+                let (before, now) = whole.split_at_checked(old).unwrap_or_default();
+                self.carry(from).bytes = before.to_vec();
+                self.begin(start, from, seen, now, out);
+            }
+            Answer::Maybe => self.carry(from).bytes = whole,
+            Answer::No => self.refused(from),
+        }
+    }
+
+    /// Asks every dissector about what one side said so far.
+    fn ask(&self, from: Sender, bytes: &[u8]) -> Answer {
+        let probe = Probe { flow: &self.flow, from, bytes };
+        let mut answer = Answer::No;
+        for dissector in registry::protocols().filter(|d| d.transports.contains(&self.flow.transport)) {
+            match (dissector.probe)(&probe) {
+                Verdict::Yes(role) => return Answer::Yes(Start { session: (dissector.new_session)(&self.flow, &self.limits), role }),
+                Verdict::Maybe if bytes.len() < self.limits.probe_bytes => answer = Answer::Maybe,
+                _ => {}
+            }
+        }
+        // A datagram is whole: more bytes will not come.
+        if self.flow.transport == Transport::Udp { Answer::No } else { answer }
+    }
+
+    fn refused(&mut self, from: Sender) {
+        self.carry(from).bytes = Vec::new();
+        let Stage::Probing { resync, tries } = &mut self.stage else { return };
+        *tries += 1;
+        if !*resync || *tries >= self.limits.probe_tries {
+            self.stage = Stage::Opaque;
+            self.carries = Default::default();
+        }
+    }
+
+    /// The protocol is known: what both sides have said so far is read, then `bytes`.
+    fn begin(&mut self, start: Start, from: Sender, seen: Seen, bytes: &[u8], out: &mut Vec<Item>) {
+        self.stage = Stage::Speaking(start.session);
+        let mut kept = std::mem::take(&mut self.carries);
+        let mut from = from;
+        if start.role != from {
+            self.swapped = !self.swapped;
+            self.flow.swap_roles();
+            kept.reverse();
+            from = start.role;
+        }
+        let [client, server] = kept;
+        let fins = [(Sender::Client, client.fin), (Sender::Server, server.fin)];
+        let mut kept = [(Sender::Client, client), (Sender::Server, server)];
+        kept.sort_by_key(|(_, carry)| carry.since);
+        for (side, carry) in kept {
+            if !carry.bytes.is_empty() && !self.is_done() {
+                self.speak(side, carry.since, &carry.bytes, out);
+            }
+        }
+        if !self.is_done() {
+            self.speak(from, seen, bytes, out);
+        }
+        for (side, _) in fins.into_iter().filter(|(_, fin)| *fin) {
+            let carry = std::mem::take(self.carry(side));
+            self.with_session(side, (seen, seen), out, |s, cx| s.fin(cx, &carry.bytes));
+        }
+    }
+}
+
+enum Answer {
+    Yes(Start),
+    Maybe,
+    No,
+}
+
+struct Start {
+    session: Box<dyn Session>,
+    role: Sender,
+}

@@ -1,0 +1,68 @@
+//! What is known of a flow before its bytes are read.
+
+use hookline_item::Origin;
+use std::{net::SocketAddr, sync::Arc};
+
+/// The transport under a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// A byte stream each way.
+    Tcp,
+    /// Datagrams.
+    Udp,
+}
+
+/// Why a flow ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Close {
+    /// Both sides said that they have sent everything.
+    Fin,
+    /// One side reset the connection.
+    Reset,
+    /// Nothing was seen for the flow table's idle time.
+    Idle,
+    /// The flow table was full.
+    Evicted,
+    /// A new connection between the same ports began.
+    PortReused,
+    /// The capture ended.
+    End,
+}
+
+/// One flow: a 5-tuple for as long as it lasts.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    /// Capture-wide number of the transport stream.
+    pub stream: u64,
+    /// What carries the bytes.
+    pub transport: Transport,
+    /// The side that opened the flow.
+    pub client: SocketAddr,
+    /// The other one.
+    pub server: SocketAddr,
+    /// Whether `client` and `server` are a guess, because the opening was not seen.
+    pub roles_guessed: bool,
+    /// Whether the flow was picked up after its start.
+    pub mid_stream: bool,
+    /// Where the packets come from.
+    pub origin: Arc<Origin>,
+}
+
+impl Flow {
+    /// A flow seen from its start.
+    #[must_use]
+    pub fn new(stream: u64, transport: Transport, client: SocketAddr, server: SocketAddr) -> Self {
+        Self { stream, transport, client, server, roles_guessed: false, mid_stream: false, origin: Arc::default() }
+    }
+
+    /// Whether one side uses one of `ports`.
+    #[must_use]
+    pub fn uses_port(&self, ports: &[u16]) -> bool {
+        ports.contains(&self.server.port()) || ports.contains(&self.client.port())
+    }
+
+    /// Makes the client the server and the other way round: the bytes showed that the guess was wrong.
+    pub(crate) fn swap_roles(&mut self) {
+        std::mem::swap(&mut self.client, &mut self.server);
+    }
+}

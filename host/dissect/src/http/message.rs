@@ -1,0 +1,453 @@
+//! What HTTP items say: made from the bytes when somebody asks.
+
+use super::{
+    body::Body,
+    decode::{self, Decoded},
+    frame::{Head, Span, StartLine, Version, is_token},
+    params::{self, Param},
+    target::{self, Target},
+};
+use crate::{
+    Half,
+    map::{Map, Repeats},
+};
+use hookline_item::{List, Message, Object, Seen, Value, object};
+use std::{borrow::Cow, cell::OnceCell};
+
+/// A request or a response, as it came.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    pub(super) head: Head,
+    pub(super) trailers: Option<Box<Head>>,
+    pub(super) body: Body,
+    /// Bytes seen on the wire, framing included.
+    pub(super) wire: u64,
+    pub(super) head_len: u64,
+    pub(super) first: Seen,
+    pub(super) last: Seen,
+    pub(super) gaps: u32,
+    pub(super) missing: u64,
+    /// Cap for decoding.
+    pub(super) decoded_max: usize,
+}
+
+impl Part {
+    pub(super) fn new(head: Head, len: usize, first: Seen, last: Seen, decoded_max: usize) -> Self {
+        Self { head, wire: len as u64, head_len: len as u64, first, last, decoded_max, ..Self::default() }
+    }
+
+    pub(super) fn half(&self) -> Half {
+        Half { first: self.first, last: self.last, size: self.wire, gaps: self.gaps, missing: self.missing, cut: self.body.cut }
+    }
+
+    /// Bytes that it holds.
+    pub(super) fn cost(&self) -> usize {
+        self.head.block.len() + self.body.bytes.len()
+    }
+
+    fn text(&self, span: Span) -> Cow<'_, str> {
+        String::from_utf8_lossy(span.of(&self.head.block))
+    }
+
+    fn http_version(&self) -> Version {
+        match self.head.start {
+            Some(StartLine::Request { version, .. } | StartLine::Status { version, .. }) => version,
+            None => Version::V0_9,
+        }
+    }
+
+    fn mime_type(&self) -> Value<'_> {
+        self.head.value("content-type").map_or(Value::Absent, Value::lossy)
+    }
+
+    fn content(&self) -> Content<'_> {
+        Content { part: self, decoded: OnceCell::new() }
+    }
+
+    fn headers(&self) -> Value<'_> {
+        Value::MadeObject(Box::new(Headers(&self.head)))
+    }
+
+    fn header_list(&self) -> Value<'_> {
+        Value::MadeList(Box::new(HeaderList(&self.head)))
+    }
+
+    fn trailers(&self) -> Value<'_> {
+        self.trailers.as_deref().map_or(Value::Absent, |head| Value::MadeObject(Box::new(Headers(head))))
+    }
+}
+
+/// The client's part.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) part: Part,
+}
+
+/// The server's part.
+#[derive(Debug)]
+pub(super) struct Response {
+    pub(super) part: Part,
+    pub(super) interim: Vec<Interim>,
+}
+
+/// A 1xx response before the final one.
+#[derive(Debug)]
+pub(super) struct Interim(pub(super) Part);
+
+/// A request and its response.
+#[derive(Debug, Default)]
+pub(super) struct Exchange {
+    pub(super) request: Option<Request>,
+    pub(super) response: Option<Response>,
+}
+
+impl Exchange {
+    /// The request's method; empty without a request.
+    pub(super) fn method(&self) -> &[u8] {
+        self.request.as_ref().map_or(&[], Request::method)
+    }
+
+    /// The request's version, or the response's.
+    pub(super) fn version(&self) -> Option<Version> {
+        self.request.as_ref().map(|r| &r.part).or(self.response.as_ref().map(|r| &r.part)).map(Part::http_version)
+    }
+
+    /// The host that the request names, without its port.
+    pub(super) fn server_name(&self) -> String {
+        let host = self.request.as_ref().map_or(Cow::Borrowed(""), Request::host);
+        String::from_utf8_lossy(target::host_only(host.as_bytes())).into_owned()
+    }
+}
+
+impl Message for Exchange {
+    fn request(&self) -> Option<&dyn Object> {
+        self.request.as_ref().map(|r| r as _)
+    }
+    fn response(&self) -> Option<&dyn Object> {
+        self.response.as_ref().map(|r| r as _)
+    }
+    fn summary(&self) -> Cow<'_, str> {
+        match &self.request {
+            Some(r) if r.method() == b"CONNECT" => String::from_utf8_lossy(r.target().authority),
+            Some(r) => String::from_utf8_lossy(r.target().path),
+            None => Cow::Borrowed(""),
+        }
+    }
+    fn method(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(Self::method(self))
+    }
+    fn status(&self) -> Option<i64> {
+        self.response.as_ref().and_then(Response::status).map(i64::from)
+    }
+}
+
+impl Request {
+    fn line(&self) -> (Span, Span) {
+        match self.part.head.start {
+            Some(StartLine::Request { method, target, .. }) => (method, target),
+            _ => Default::default(),
+        }
+    }
+
+    fn method(&self) -> &[u8] {
+        self.line().0.of(&self.part.head.block)
+    }
+
+    fn target(&self) -> Target<'_> {
+        target::split(self.line().1.of(&self.part.head.block), self.method() == b"CONNECT")
+    }
+
+    /// Who is asked: the authority of the target, which wins (RFC 9112 §3.2.2), or the Host field.
+    fn host(&self) -> Cow<'_, str> {
+        let authority = self.target().authority;
+        String::from_utf8_lossy(if authority.is_empty() { self.part.head.value("host").unwrap_or_default() } else { authority })
+    }
+
+    fn path_segments(&self) -> Value<'_> {
+        let path = self.target().path;
+        let path = path.strip_prefix(b"/").unwrap_or(path);
+        Value::MadeList(Box::new(path.split(|b| *b == b'/').map(|s| String::from_utf8_lossy(s).into_owned()).collect::<Vec<_>>()))
+    }
+
+    fn cookies(&self) -> Value<'_> {
+        let one = |pair: &[u8]| {
+            let equals = pair.iter().position(|b| *b == b'=')?;
+            Some((show(pair.get(..equals)?), show(pair.get(equals + 1..)?)))
+        };
+        let pairs = self.part.head.values("cookie").flat_map(|v| v.split(|b| *b == b';')).filter_map(one);
+        Value::MadeObject(Box::new(Map::new(Repeats::Joined, pairs)))
+    }
+}
+
+impl Response {
+    /// The status code; HTTP/0.9 has none.
+    fn status(&self) -> Option<u16> {
+        status(&self.part)
+    }
+
+    /// The part of Set-Cookie before its attributes (RFC 6265 §4.1.1).
+    fn cookies(&self) -> Value<'_> {
+        let one = |v: &[u8]| {
+            let pair = v.split(|b| *b == b';').next()?;
+            let equals = pair.iter().position(|b| *b == b'=')?;
+            Some((show(pair.get(..equals)?), show(pair.get(equals + 1..)?)))
+        };
+        Value::MadeObject(Box::new(Map::new(Repeats::Joined, self.part.head.values("set-cookie").filter_map(one))))
+    }
+
+    fn interim(&self) -> Value<'_> {
+        if self.interim.is_empty() { Value::Absent } else { Value::List(&self.interim) }
+    }
+}
+
+fn status(part: &Part) -> Option<u16> {
+    match part.head.start {
+        Some(StartLine::Status { status, .. }) => Some(status),
+        _ => None,
+    }
+}
+
+fn status_text(part: &Part) -> Cow<'_, str> {
+    match part.head.start {
+        Some(StartLine::Status { reason, .. }) => part.text(reason),
+        _ => Cow::Borrowed(""),
+    }
+}
+
+fn show(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes.trim_ascii()).into_owned()
+}
+
+fn version_text(part: &Part) -> String {
+    let v = part.http_version();
+    format!("HTTP/{}.{}", v.major, v.minor)
+}
+
+/// A field's value with its folds made single spaces (RFC 9112 §5.2).
+fn unfolded(value: &[u8]) -> Value<'_> {
+    if !value.contains(&b'\n') {
+        return Value::lossy(value);
+    }
+    let lines: Vec<_> = value.split(|b| *b == b'\n').map(show).collect();
+    Value::from(lines.join(" "))
+}
+
+/// Header fields by name: Go's canonical case, repeats joined with a comma.
+struct Headers<'a>(&'a Head);
+
+impl Object for Headers<'_> {
+    fn get(&self, name: &str) -> Value<'_> {
+        let mut values = self.0.values(name).map(unfolded);
+        match (values.next(), values.next()) {
+            (None, _) => Value::Absent,
+            (Some(one), None) => one,
+            (Some(_), Some(_)) => Value::from(joined(self.0.values(name))),
+        }
+    }
+
+    fn each(&self, f: &mut dyn FnMut(&str, Value<'_>)) {
+        for (at, (name, value)) in self.0.fields().enumerate() {
+            let same = |(n, _): &(&[u8], &[u8])| n.eq_ignore_ascii_case(name);
+            if self.0.fields().take(at).any(|field| same(&field)) {
+                continue;
+            }
+            let repeated = self.0.fields().skip(at + 1).any(|field| same(&field));
+            let value = if repeated { Value::from(joined(self.0.fields().filter(same).map(|(_, v)| v))) } else { unfolded(value) };
+            f(&canonical(name), value);
+        }
+    }
+}
+
+/// Header fields as they were sent.
+struct HeaderList<'a>(&'a Head);
+
+impl List for HeaderList<'_> {
+    fn len(&self) -> usize {
+        self.0.fields.len()
+    }
+    fn at(&self, index: usize) -> Value<'_> {
+        self.0.fields().nth(index).map_or(Value::Absent, |(name, value)| Value::MadeList(Box::new(HeaderPair { name, value })))
+    }
+}
+
+struct HeaderPair<'a> {
+    name: &'a [u8],
+    value: &'a [u8],
+}
+
+impl List for HeaderPair<'_> {
+    fn len(&self) -> usize {
+        2
+    }
+    fn at(&self, index: usize) -> Value<'_> {
+        match index {
+            0 => Value::lossy(self.name),
+            1 => unfolded(self.value),
+            _ => Value::Absent,
+        }
+    }
+}
+
+fn joined<'a>(values: impl Iterator<Item = &'a [u8]>) -> String {
+    let texts: Vec<_> = values.map(|v| unfolded(v).as_str().unwrap_or_default().to_owned()).collect();
+    texts.join(",")
+}
+
+/// Go's `textproto.CanonicalMIMEHeaderKey`: a capital at the start and after each hyphen; names that are no token stay.
+fn canonical(name: &[u8]) -> Cow<'_, str> {
+    if !name.iter().all(|b| is_token(*b)) {
+        return String::from_utf8_lossy(name);
+    }
+    let mut upper = true;
+    let canonical = name.iter().map(|b| {
+        let c = if upper { b.to_ascii_uppercase() } else { b.to_ascii_lowercase() };
+        upper = *b == b'-';
+        char::from(c)
+    });
+    Cow::Owned(canonical.collect())
+}
+
+/// A body, decoded at most once however many of its fields are asked for.
+struct Content<'a> {
+    part: &'a Part,
+    decoded: OnceCell<Option<Decoded<'a>>>,
+}
+
+impl Content<'_> {
+    fn decoded(&self) -> Option<&Decoded<'_>> {
+        let decode = || {
+            let codings: Vec<_> = self.part.head.values("content-encoding").collect();
+            decode::decode(self.part.body.decodable(), &codings.join(&b','), self.part.decoded_max)
+        };
+        self.decoded.get_or_init(decode).as_ref()
+    }
+
+    /// The body without its content codings; as it came where they cannot be undone.
+    fn bytes(&self) -> &[u8] {
+        self.decoded().map_or(&self.part.body.bytes, |d| &d.bytes)
+    }
+
+    /// Size without content codings: of bodies without any, it is the size on the wire.
+    fn decoded_size(&self) -> Option<u64> {
+        let coded = self.part.head.value("content-encoding").is_some();
+        if coded { self.decoded().map(|d| d.size) } else { Some(self.part.body.size) }
+    }
+
+    fn cut(&self) -> u64 {
+        self.part.body.cut + self.decoded.get().and_then(Option::as_ref).map_or(0, |d| d.cut)
+    }
+
+    fn base64(&self) -> Value<'_> {
+        let bytes = self.bytes();
+        if bytes.is_empty() { Value::from("") } else { Value::Bytes(bytes) }
+    }
+
+    /// Text as it is, anything else as bytes.
+    fn text(&self) -> Value<'_> {
+        std::str::from_utf8(self.bytes()).map_or_else(|_| self.base64(), Value::from)
+    }
+
+    fn encoding(&self) -> Value<'_> {
+        if std::str::from_utf8(self.bytes()).is_ok() { Value::Absent } else { Value::from("base64") }
+    }
+}
+
+/// A request's body.
+struct RequestBody<'a>(Content<'a>);
+
+/// A request's body as HAR has it.
+struct PostData<'a> {
+    content: Content<'a>,
+    params: Vec<Param>,
+}
+
+impl Request {
+    fn body(&self) -> Value<'_> {
+        if self.part.body.size == 0 { Value::Absent } else { Value::MadeObject(Box::new(RequestBody(self.part.content()))) }
+    }
+
+    fn post_data(&self) -> Value<'_> {
+        if self.part.body.size == 0 {
+            return Value::Absent;
+        }
+        let content = self.part.content();
+        let params = self.part.head.value("content-type").map(|t| params::parse(t, content.bytes())).unwrap_or_default();
+        Value::MadeObject(Box::new(PostData { content, params }))
+    }
+}
+
+object! {
+    Request as r, REQUEST_FIELDS {
+        "method": Str, "Request method (RFC 9110 §9)" => Value::lossy(r.method());
+        "url": Str, "Request target as it stands in the request line (RFC 9112 §3.2)" => r.part.text(r.line().1).into_owned();
+        "path": Str, "Path of the target; * in asterisk form, empty in authority form" => Value::lossy(r.target().path);
+        "pathSegments": List, "The path's segments as texts" => r.path_segments();
+        "queryString": Object, "Query parameters, decoded; a repeated name has a list" => Value::MadeObject(Box::new(Map::new(Repeats::Listed, target::pairs(r.target().query))));
+        "httpVersion": Str, "HTTP/0.9, HTTP/1.0 or HTTP/1.1" => version_text(&r.part);
+        "host": Str, "Authority of the target, or the Host field (RFC 9110 §7.2)" => Value::Str(r.host());
+        "headers": Object, "Header fields by name, in Go's canonical case; repeats are joined with a comma" => r.part.headers();
+        "headerList": List, "Header fields as [name, value], order, case and repeats as sent" => r.part.header_list();
+        "cookies": Object, "Cookies by name" => r.cookies();
+        "postData": Object(POST_DATA_FIELDS), "The body as HAR has it; absent without one" => r.post_data();
+        "headersSize": U64, "Bytes of the request line and the header fields" => r.part.head_len;
+        "bodySize": U64, "Bytes of the body after transfer coding, before content coding" => r.part.body.size;
+        "body": Object(REQUEST_BODY_FIELDS), "The body; absent without one" => r.body();
+        "trailers": Object, "Trailer fields by name, after a chunked body" => r.part.trailers();
+    }
+}
+
+object! {
+    PostData<'_> as p, POST_DATA_FIELDS {
+        "mimeType": Str, "Content-Type" => p.content.part.mime_type();
+        "params": List, "Form fields (name, value, fileName, contentType) of urlencoded and multipart bodies" => Value::List(&p.params);
+        "text": Str, "The body without content coding; base64 if it is not UTF-8; empty for forms, whose params are listed" => if p.params.is_empty() { p.content.text() } else { Value::from("") };
+        "encoding": Str, "base64, or absent where text is plain" => if p.params.is_empty() { p.content.encoding() } else { Value::Absent };
+    }
+}
+
+object! {
+    RequestBody<'_> as b, REQUEST_BODY_FIELDS {
+        "size": U64, "Bytes after transfer coding" => b.0.part.body.size;
+        "decodedSize": U64, "Bytes after content coding; absent if that cannot be undone" => b.0.decoded_size();
+        "mimeType": Str, "Content-Type" => b.0.part.mime_type();
+        "text": Str, "The body without content coding; base64 if it is not UTF-8" => b.0.text();
+        "encoding": Str, "base64, or absent where text is plain" => b.0.encoding();
+        "cut": U64, "Bytes that were seen and are not in text, being over the limit" => b.0.cut();
+    }
+}
+
+object! {
+    Content<'_> as c, CONTENT_FIELDS {
+        "size": U64, "Bytes after transfer coding" => c.part.body.size;
+        "decodedSize": U64, "Bytes after content coding; absent if that cannot be undone" => c.decoded_size();
+        "mimeType": Str, "Content-Type" => c.part.mime_type();
+        "text": Bytes, "The body without content coding, always in base64 (Kubeshark's scripts expect that)" => c.base64();
+        "encoding": Str, "Always base64" => "base64";
+        "cut": U64, "Bytes that were seen and are not in text, being over the limit" => c.cut();
+    }
+}
+
+object! {
+    Response as r, RESPONSE_FIELDS {
+        "status": U64, "Status code (RFC 9110 §15); absent in HTTP/0.9" => r.status();
+        "statusText": Str, "Reason phrase" => Value::Str(status_text(&r.part));
+        "httpVersion": Str, "HTTP/0.9, HTTP/1.0 or HTTP/1.1" => version_text(&r.part);
+        "headers": Object, "Header fields by name, in Go's canonical case; repeats are joined with a comma" => r.part.headers();
+        "headerList": List, "Header fields as [name, value], order, case and repeats as sent" => r.part.header_list();
+        "cookies": Object, "Cookies that are set, by name" => r.cookies();
+        "content": Object(CONTENT_FIELDS), "The body" => Value::MadeObject(Box::new(r.part.content()));
+        "redirectURL": Str, "Location field, or empty" => r.part.head.value("location").map_or(Value::from(""), Value::lossy);
+        "headersSize": U64, "Bytes of the status line and the header fields" => r.part.head_len;
+        "bodySize": U64, "Bytes of the body after transfer coding, before content coding" => r.part.body.size;
+        "trailers": Object, "Trailer fields by name, after a chunked body" => r.part.trailers();
+        "interim": List, "1xx responses before this one: status, statusText, headers" => r.interim();
+    }
+}
+
+object! {
+    Interim as i, INTERIM_FIELDS {
+        "status": U64, "Status code, 100 to 199" => status(&i.0);
+        "statusText": Str, "Reason phrase" => Value::Str(status_text(&i.0));
+        "headers": Object, "Header fields by name" => i.0.headers();
+    }
+}

@@ -1,0 +1,88 @@
+//! HTTP/1.x over TCP: RFC 9110 (semantics), RFC 9112 (messages), RFC 1945 (HTTP/1.0 and 0.9).
+//!
+//! Default ports 80, 8080, 8000, 3128; recognised by its start lines on any port, also in the middle of a flow.
+//! Read: pipelining, chunked coding with extensions and trailers, interim responses, bodies until close, obsolete folds, bare LF,
+//! arbitrary methods and forms of target, `CONNECT` (the stream is opaque after 2xx) and `Upgrade` (opaque after 101).
+//! Not read: multipart/byteranges as a framing (RFC 2616 §4.4, gone since RFC 7230).
+//!
+//! Limits (see [`crate::Limits`]): `head_max`, `fields_max`, `body_max`, `decoded_max`, `requests_max`, `requests_bytes_max`, `interim_max`.
+
+mod body;
+mod decode;
+mod frame;
+mod message;
+mod pair;
+mod params;
+mod target;
+
+use crate::{Anomaly, Dissector, Probe, Transport, Verdict};
+use frame::Opening;
+use hookline_item::{Protocol, Sender};
+
+pub(crate) static DISSECTOR: Dissector = Dissector {
+    name: "http",
+    doc: "HTTP/1.x (RFC 9110, RFC 9112) and HTTP/0.9 (RFC 1945) over TCP; upgraded and tunnelled streams are opaque",
+    protocols: &[&HTTP_11, &HTTP_10, &HTTP_09],
+    transports: &[Transport::Tcp],
+    ports: &[80, 8080, 8000, 3128],
+    probe,
+    new_session: |_, _| Box::new(pair::Http::default()),
+    request: message::REQUEST_FIELDS,
+    response: message::RESPONSE_FIELDS,
+    data: &[],
+    anomalies: anomaly::ALL,
+};
+
+fn probe(probe: &Probe<'_>) -> Verdict {
+    match frame::opening(probe.bytes) {
+        Opening::Request => Verdict::Yes(Sender::Client),
+        Opening::Response => Verdict::Yes(Sender::Server),
+        Opening::Unsure => Verdict::Maybe,
+        Opening::Other => Verdict::No,
+    }
+}
+
+macro_rules! version {
+    ($name:ident, $version:literal, $reference:literal) => {
+        static $name: Protocol = Protocol {
+            name: "http",
+            version: $version,
+            abbr: "HTTP",
+            long_name: concat!("Hypertext Transfer Protocol -- HTTP/", $version),
+            macro_name: "http",
+            layer3: "ip",
+            layer4: "tcp",
+            ports: &["80", "443", "8080"],
+            reference: $reference,
+        };
+    };
+}
+version!(HTTP_11, "1.1", "https://www.rfc-editor.org/rfc/rfc9112");
+version!(HTTP_10, "1.0", "https://www.rfc-editor.org/rfc/rfc1945");
+version!(HTTP_09, "0.9", "https://www.rfc-editor.org/rfc/rfc1945#section-4.1");
+
+/// The oddities that HTTP items name.
+mod anomaly {
+    use super::Anomaly;
+
+    macro_rules! anomalies {
+        ($($name:ident = $text:literal, $doc:literal;)*) => {
+            $(pub(super) const $name: &str = $text;)*
+            pub(super) const ALL: &[Anomaly] = &[$(Anomaly { name: $text, doc: $doc }),*];
+        };
+    }
+    anomalies! {
+        LENGTH_AND_CODING = "content-length-and-transfer-encoding", "Both fields stand in one head; Transfer-Encoding decides (RFC 9112 §6.3). Used for request smuggling";
+        LENGTH_CONFLICT = "content-length-conflict", "Different Content-Length values; the first is taken";
+        LENGTH_INVALID = "content-length-invalid", "A Content-Length that is no number; ignored";
+        CODING_UNKNOWN = "transfer-encoding-unknown", "The last transfer coding is not chunked; the body is what comes until the connection closes";
+        CODING_IN_1_0 = "transfer-encoding-in-http-1.0", "Transfer-Encoding in an HTTP/1.0 message (RFC 9112 §6.1); read as in 1.1";
+        CHUNK_INVALID = "chunk-invalid", "The chunked coding is broken; the body ends there";
+        HEADER_INVALID = "header-line-invalid", "A line in the head is no header field: no colon, no name, or space before the colon";
+        HEAD_CUT = "head-incomplete", "The head breaks off: lost bytes or an early end";
+        BODY_CUT = "body-incomplete", "The body breaks off: lost bytes or an early end";
+        HOST_MISSING = "host-missing", "An HTTP/1.1 request without Host (RFC 9112 §3.2)";
+        RESYNC = "resynchronised", "Bytes before this message could not be read";
+        EARLY = "early-response", "The response began before the request was whole";
+    }
+}

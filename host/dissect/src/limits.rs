@@ -1,0 +1,54 @@
+//! What one flow may cost, each limit with its reason.
+
+use std::time::Duration;
+
+/// Limits of one conversation. All of them are per flow and side unless they say otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes kept of one side while it is not known which protocol it speaks: a request line with the longest URI that servers take (8 KiB), twice.
+    pub probe_bytes: usize,
+    /// Segments or datagrams that are probed at their start in a flow that was picked up in its middle, before it is left alone.
+    pub probe_tries: u32,
+    /// Bytes of a message kept while its end has not come: a 64 KiB DNS message, a header block, a chunk line.
+    pub pending_bytes: usize,
+    /// Bytes kept of one body; what is beyond is counted (`cut`). As Kubeshark.
+    pub body_max: usize,
+    /// Bytes that decoding one body may give, several times `body_max` because text packs well.
+    pub decoded_max: usize,
+    /// Bytes of one header block: Apache takes 100 fields of 8 KiB, nginx 32 KiB; beyond this it is an attack or not HTTP.
+    pub head_max: usize,
+    /// Header fields in one block: ten times what browsers send.
+    pub fields_max: usize,
+    /// Requests waiting for their responses (pipelining) before the oldest is given up.
+    pub requests_max: usize,
+    /// Bytes that waiting requests may hold together.
+    pub requests_bytes_max: usize,
+    /// Interim (1xx) responses kept of one exchange.
+    pub interim_max: usize,
+    /// DNS queries waiting for answers: a resolver's shared socket has hundreds.
+    pub queries_max: usize,
+    /// How long a DNS query waits for its answer: resolvers give up after 5 to 30 s (RFC 1035 §7.3, glibc: 5 s, 3 tries).
+    pub query_timeout: Duration,
+    /// Names of oddities kept per item.
+    pub anomalies_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            probe_bytes: 16 << 10,
+            probe_tries: 64,
+            pending_bytes: 256 << 10,
+            body_max: 1 << 20,
+            decoded_max: 4 << 20,
+            head_max: 128 << 10,
+            fields_max: 1000,
+            requests_max: 512,
+            requests_bytes_max: 4 << 20,
+            interim_max: 8,
+            queries_max: 1024,
+            query_timeout: Duration::from_secs(30),
+            anomalies_max: 8,
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! All dissectors, one line each. Nothing else names them all.
+
+use crate::{Dissector, dns, http};
+
+/// In the order in which they are asked: the most certain probes first.
+static DISSECTORS: [&Dissector; 2] = [
+    &http::DISSECTOR, // a start line
+    &dns::DISSECTOR,  // a plausible message
+];
+
+/// Every protocol that can be dissected.
+pub fn protocols() -> impl Iterator<Item = &'static Dissector> {
+    DISSECTORS.iter().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_and_documented() {
+        let mut names = HashSet::new();
+        for d in protocols() {
+            assert!(names.insert(d.name), "{} stands twice", d.name);
+            assert!(!d.doc.is_empty() && !d.protocols.is_empty() && !d.transports.is_empty());
+            assert!(d.protocols.iter().all(|p| p.name == d.name && !p.reference.is_empty()));
+            assert!(d.anomalies.iter().all(|a| !a.doc.is_empty()));
+        }
+    }
+
+    #[test]
+    fn every_line_has_its_folder() {
+        let src = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let folders: HashSet<_> =
+            std::fs::read_dir(src).unwrap().flatten().filter(|e| e.path().is_dir()).map(|e| e.file_name().into_string().unwrap()).collect();
+        assert_eq!(folders, protocols().map(|d| d.name.to_owned()).collect());
+    }
+}
