@@ -13,8 +13,11 @@ pub struct Limits {
     pub held_segments_per_side_max: usize,
     /// Bytes of out-of-order segments kept over all flows.
     pub held_bytes_max: usize,
-    /// How long a hole may wait for the bytes that are missing.
+    /// How long a hole may wait for the bytes that are missing, where it is not known what the receiver has.
     pub hole_timeout: Duration,
+    /// How long it may wait where acknowledgments are seen that do not reach behind the hole: the receiver has not got the bytes
+    /// either, and they will be sent again.
+    pub hole_unacked_timeout: Duration,
     /// How long a hole waits once the receiver acknowledged bytes behind it: then nobody will send them again, and only a capture
     /// that reorders frames can still bring them.
     pub hole_acked_grace: Duration,
@@ -26,7 +29,8 @@ pub struct Limits {
     pub tcp_linger: Duration,
     /// Idle time after which a UDP flow ends.
     pub udp_idle_timeout: Duration,
-    /// Whether the same addresses in two VLANs are two flows. Wrong only where the two directions of a link are tagged differently.
+    /// Whether the same addresses and ports in two VLANs are two flows. Right where tenants use the same addresses; wrong where the
+    /// two directions of a link are tagged differently, as in many mirrored captures.
     pub separate_vlans: bool,
 }
 
@@ -43,14 +47,17 @@ impl Default for Limits {
             held_bytes_max: 256 << 20,
             // The first retransmissions come after 0.2, 0.6 and 1.4 s, or 1 and 3 s (RFC 6298 §2); then the capture has lost the bytes.
             hole_timeout: Duration::from_secs(4),
+            // The retransmissions after the fifth, at 0.2 s doubled each time, or the fourth at 1 s.
+            hole_unacked_timeout: Duration::from_secs(15),
             // Frames of one flow that come over two receive queues overtake each other by less.
             hole_acked_grace: Duration::from_millis(10),
             // Linux gives up a half-open connection after 63 s; its SYNs are less than 32 s apart.
             tcp_opening_timeout: Duration::from_secs(35),
-            tcp_idle_timeout: Duration::from_secs(300),
+            // Long-lived clients speak every 5 minutes (Kafka's metadata.max.age.ms) and are cut off after 10 (connections.max.idle.ms).
+            tcp_idle_timeout: Duration::from_secs(900),
             tcp_linger: Duration::from_secs(15),
             udp_idle_timeout: Duration::from_secs(60),
-            separate_vlans: true,
+            separate_vlans: false,
         }
     }
 }

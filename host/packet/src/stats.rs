@@ -35,6 +35,8 @@ pub struct Stats {
     pub holes_over_limit: u64,
     /// TCP payload bytes that came after their side's end or their flow's close.
     pub after_close_bytes: u64,
+    /// TCP payload bytes too far from what is expected to be believed: damaged, forged, or the first after a large loss.
+    pub stray_bytes: u64,
     /// Resets that belong to no open flow or lie outside of its window.
     pub stray_resets: u64,
 }

@@ -6,8 +6,18 @@ use hookline_item::LinkType;
 /// VLAN tags read in one frame. Networks stack two, test equipment three; more is somebody trying.
 const VLAN_TAGS_MAX: usize = 8;
 
+/// MPLS labels read in one frame.
+const MPLS_LABELS_MAX: usize = 8;
+
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
+/// Unicast and multicast (RFC 5332).
+const ETHERTYPES_MPLS: [u16; 2] = [0x8847, 0x8848];
+/// A PPPoE session (RFC 2516).
+const ETHERTYPE_PPPOE: u16 = 0x8864;
+/// IP in PPP (RFC 1332, RFC 5072).
+const PPP_IPV4: u16 = 0x0021;
+const PPP_IPV6: u16 = 0x0057;
 /// 802.1Q, 802.1ad, and two numbers that were used for outer tags before 802.1ad.
 const ETHERTYPES_VLAN: [u16; 4] = [0x8100, 0x88a8, 0x9100, 0x9200];
 /// Below it the field is a length (IEEE 802.3 §3.2.6).
@@ -81,17 +91,37 @@ fn tagged(mut kind: u16, mut rest: Span<'_>) -> Result<Link<'_>, Reason> {
         if kind == ETHERTYPE_IPV4 || kind == ETHERTYPE_IPV6 {
             return Ok(Link { vlan, ip: rest });
         }
+        if ETHERTYPES_MPLS.contains(&kind) {
+            return Ok(Link { vlan, ip: labels(rest)? });
+        }
         if ETHERTYPES_VLAN.contains(&kind) {
             let (tag, inner) = rest.header::<4>().ok_or(Reason::TruncatedLink)?;
             let id = u16::from_be_bytes([tag[0], tag[1]]) & 0x0fff;
             vlan = if id == 0 { vlan } else { Some(id) };
             (kind, rest) = (u16::from_be_bytes([tag[2], tag[3]]), inner);
+        } else if kind == ETHERTYPE_PPPOE {
+            let (h, ip) = rest.header::<8>().ok_or(Reason::TruncatedLink)?;
+            let is_ip = matches!(u16::from_be_bytes([h[6], h[7]]), PPP_IPV4 | PPP_IPV6);
+            return if is_ip { Ok(Link { vlan, ip }) } else { Err(Reason::NotIp) };
         } else if let (true, Some((h, inner))) = (kind < ETHERTYPE_MIN, rest.header::<8>())
             && h.starts_with(&SNAP)
         {
             (kind, rest) = (u16::from_be_bytes([h[6], h[7]]), inner);
         } else {
             break;
+        }
+    }
+    Err(Reason::NotIp)
+}
+
+/// What follows the MPLS label stack (RFC 3032), if it looks like IP: the labels do not tell.
+fn labels(mut rest: Span<'_>) -> Result<Span<'_>, Reason> {
+    for _ in 0..MPLS_LABELS_MAX {
+        let (label, inner) = rest.header::<4>().ok_or(Reason::TruncatedLink)?;
+        rest = inner;
+        if label[2] & 1 == 1 {
+            let version = rest.bytes.first().map(|b| b >> 4);
+            return if matches!(version, Some(4 | 6)) { Ok(rest) } else { Err(Reason::NotIp) };
         }
     }
     Err(Reason::NotIp)

@@ -19,7 +19,7 @@ pub enum Reason {
     UnknownLink,
     /// The frame ends inside its link-layer header or VLAN tags.
     TruncatedLink,
-    /// The frame carries something else than IP: ARP, MPLS, spanning tree, …
+    /// The frame carries something else than IP: ARP, spanning tree, …
     NotIp,
     /// The packet ends inside its IP header or extension headers.
     TruncatedIp,

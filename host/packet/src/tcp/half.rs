@@ -8,13 +8,14 @@ use super::hole::{End, Hole};
 use crate::{Limits, Sink, Stats, decode::Span, table::nanos};
 use hookline_item::{Seen, Sender};
 
-/// Where sequence numbers ahead of the next expected one end and those behind it begin. A retransmission cannot be older than the
-/// largest window, 2^30 bytes (RFC 7323 §2.3); all else is ahead, however much the capture lost.
-const AHEAD_MAX: u32 = 0xc000_0000;
+/// How far from the next expected byte a segment may stand, in either direction. Windows can be larger (2^30, RFC 7323 §2.3) but are not;
+/// a segment farther away is damaged or forged, or the capture has lost much. It is the latter if the next one follows it.
+const FAR: u32 = 1 << 26;
 
 const STARTED: u8 = 1;
 const SYN: u8 = 2;
 const FINISHED: u8 = 4;
+const STRAYED: u8 = 8;
 
 /// Where a direction's bytes go, and what it may use.
 pub(crate) struct Out<'s, S: Sink> {
@@ -57,13 +58,15 @@ pub(crate) struct Half {
     next: u32,
     /// Highest acknowledgment by the other side.
     ack: u32,
+    /// Where the last segment ended that was too far away, if STRAYED.
+    stray_end: u32,
     /// If something waits.
     hole: Option<Box<Hole>>,
 }
 
 impl Half {
     pub(super) const fn new(side: Sender) -> Self {
-        Self { side, state: 0, start: 0, next: 0, ack: 0, hole: None }
+        Self { side, state: 0, start: 0, next: 0, ack: 0, stray_end: 0, hole: None }
     }
 
     /// Whether the place of its first byte is known.
@@ -119,11 +122,11 @@ impl Half {
             }
             return;
         }
-        let newer = ack.wrapping_sub(self.ack);
-        if newer < 1 << 31 {
+        if ack.wrapping_sub(self.ack) < 1 << 31 {
             self.ack = ack;
         }
-        if self.hole.is_some() {
+        if let Some(hole) = &mut self.hole {
+            hole.acks_seen = true;
             self.note_ack(out.now);
         }
     }
@@ -157,19 +160,39 @@ impl Half {
     #[cold]
     fn unexpected<S: Sink>(&mut self, seq: u32, span: Span<'_>, seen: Seen, out: &mut Out<'_, S>) {
         let (ahead, len) = (seq.wrapping_sub(self.next), span.wire_len());
-        if ahead >= AHEAD_MAX {
+        if self.finished() && ahead <= FAR {
+            out.stats.after_close_bytes += len as u64;
+        } else if ahead > FAR && ahead < FAR.wrapping_neg() {
+            self.stray(seq, span, seen, out);
+        } else if ahead > FAR {
             let behind = ahead.wrapping_neg() as usize;
             out.stats.retransmitted_bytes += behind.min(len) as u64;
             let rest = span.skip(behind);
             if behind < len {
                 self.unexpected(self.next, rest, seen, out);
             }
-        } else if self.finished() {
-            out.stats.after_close_bytes += len as u64;
         } else if ahead == 0 {
             self.in_order(span, seen, out);
         } else {
             self.hold(seq, span, seen, out);
+        }
+    }
+
+    /// A segment from far away: believed when it continues the one before.
+    fn stray<S: Sink>(&mut self, seq: u32, span: Span<'_>, seen: Seen, out: &mut Out<'_, S>) {
+        if self.finished() || self.state & STRAYED == 0 || self.stray_end != seq {
+            self.state |= STRAYED;
+            self.stray_end = seq.wrapping_add(span.wire_len() as u32);
+            out.stats.stray_bytes += span.wire_len() as u64;
+            return;
+        }
+        self.state &= !STRAYED;
+        self.flush(out);
+        if !self.finished() {
+            let missing = seq.wrapping_sub(self.next);
+            (self.next, self.ack) = (seq, seq);
+            out.gap(self.side, seen, u64::from(missing));
+            self.data(seq, span, seen, out);
         }
     }
 
@@ -206,7 +229,7 @@ impl Half {
         while self.pop_held(out) > 0 {}
         let Some(hole) = &mut self.hole else { return };
         if let Some(fin) = hole.fin
-            && (fin.seq == self.next || fin.seq.wrapping_sub(self.next) >= AHEAD_MAX)
+            && (fin.seq == self.next || fin.seq.wrapping_sub(self.next) > FAR)
         {
             // Whatever waits beyond the end is not part of the stream.
             out.stats.held_bytes = out.stats.held_bytes.saturating_sub(hole.bytes as u64);
@@ -243,7 +266,7 @@ impl Half {
     pub(super) fn fin<S: Sink>(&mut self, end: u32, seen: Seen, out: &mut Out<'_, S>) {
         self.start_at(end);
         let ahead = end.wrapping_sub(self.next);
-        if self.finished() || ahead >= AHEAD_MAX {
+        if self.finished() || ahead > FAR {
             return;
         }
         if ahead == 0 && self.hole.is_none() {
@@ -274,7 +297,8 @@ impl Half {
     /// When the hole is to be given up, in elapsed nanoseconds.
     fn deadline(&self, limits: &Limits) -> Option<u64> {
         let hole = self.hole.as_ref()?;
-        let waited = hole.end()?.since.saturating_add(nanos(limits.hole_timeout));
+        let timeout = if hole.acks_seen { limits.hole_unacked_timeout } else { limits.hole_timeout };
+        let waited = hole.end()?.since.saturating_add(nanos(timeout));
         let acked = hole.acked_since.map_or(u64::MAX, |since| since.saturating_add(nanos(limits.hole_acked_grace)));
         Some(waited.min(acked))
     }

@@ -41,6 +41,8 @@ pub(super) struct Hole {
     pub(super) bytes: usize,
     /// Since when bytes behind the hole are known to have been received.
     pub(super) acked_since: Option<u64>,
+    /// Whether the receiver has said something since, so that it can be seen what it has got.
+    pub(super) acks_seen: bool,
     /// For when a timer was set.
     pub(super) timer: Option<u64>,
 }
