@@ -7,12 +7,12 @@ use std::path::Path;
 
 /// One flow.
 #[derive(Debug)]
-pub struct Conversation {
-    pub start: FlowStart,
-    pub sides: [Vec<u8>; 2],
-    pub gaps: [u64; 2],
-    pub fins: [bool; 2],
-    pub why: Close,
+pub(crate) struct Conversation {
+    pub(crate) start: FlowStart,
+    pub(crate) sides: [Vec<u8>; 2],
+    pub(crate) gaps: [u64; 2],
+    pub(crate) fins: [bool; 2],
+    pub(crate) why: Close,
 }
 
 #[derive(Default)]
@@ -43,21 +43,21 @@ impl Sink for Collect {
 }
 
 /// A whole capture.
-pub struct Content {
-    pub conversations: Vec<Conversation>,
-    pub frames: u64,
-    pub stats: Stats,
-    pub error: Option<CaptureError>,
+pub(crate) struct Content {
+    pub(crate) conversations: Vec<Conversation>,
+    pub(crate) frames: u64,
+    pub(crate) stats: Stats,
+    pub(crate) error: Option<CaptureError>,
 }
 
 impl Content {
-    pub fn tcp(&self) -> impl Iterator<Item = &Conversation> {
+    pub(crate) fn tcp(&self) -> impl Iterator<Item = &Conversation> {
         self.conversations.iter().filter(|c| c.start.transport == Transport::Tcp)
     }
 }
 
 /// Reads all of a capture; flows in the order in which they began.
-pub fn read(path: &Path) -> Content {
+pub(crate) fn read(path: &Path) -> Content {
     let mut sink = Collect::default();
     let mut streams = Streams::new(Limits::default(), 7);
     let (mut frames, mut error) = (0, None);

@@ -15,7 +15,7 @@ const AGREEMENT_MIN: f64 = 0.8;
 #[test]
 fn corpora_agree_with_tshark() {
     let Some(folders) = std::env::var_os("HOOKLINE_CORPORA") else {
-        eprintln!("SKIPPED: HOOKLINE_CORPORA names no folders");
+        eeprintln!("SKIPPED: HOOKLINE_CORPORA names no folders");
         return;
     };
     let (mut files, mut frames_agree, mut tcp_agree) = (0, 0, 0);
@@ -31,16 +31,16 @@ fn corpora_agree_with_tshark() {
             if frames == content.frames {
                 frames_agree += 1;
             } else {
-                println!("{name}: {} frames, not {frames}; {:?}", content.frames, content.error.as_ref().map(ToString::to_string));
+                eprintln!("{name}: {} frames, not {frames}; {:?}", content.frames, content.error.as_ref().map(ToString::to_string));
             }
             let differences = tcp_differences(&content, &expected);
             tcp_agree += usize::from(differences.is_empty());
             for difference in differences {
-                println!("{name}: {difference}");
+                eprintln!("{name}: {difference}");
             }
         }
     }
-    println!("{files} files; frames agree in {frames_agree}, TCP conversations in {tcp_agree}");
+    eprintln!("{files} files; frames agree in {frames_agree}, TCP conversations in {tcp_agree}");
     assert!(files == 0 || tcp_agree as f64 >= AGREEMENT_MIN * f64::from(files));
 }
 
@@ -67,7 +67,11 @@ fn tcp_differences(content: &Content, expected: &Value) -> Vec<String> {
     });
     let theirs = expected["tcp"].as_array().into_iter().flatten().map(|c| {
         let side = |name: &str, i: usize| {
-            (c[name].as_str().unwrap_or_default().to_owned(), c["payload"][i].as_u64().unwrap_or_default(), c["gap"][i].as_u64().unwrap_or_default())
+            (
+                c[name].as_str().unwrap_or_default().to_owned(),
+                c["payload"][i].as_u64().unwrap_or_default(),
+                c["gap"][i].as_u64().unwrap_or_default(),
+            )
         };
         line([side("a", 0), side("b", 1)])
     });
