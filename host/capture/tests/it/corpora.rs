@@ -15,7 +15,7 @@ const AGREEMENT_MIN: f64 = 0.8;
 #[test]
 fn corpora_agree_with_tshark() {
     let Some(folders) = std::env::var_os("HOOKLINE_CORPORA") else {
-        eeprintln!("SKIPPED: HOOKLINE_CORPORA names no folders");
+        eprintln!("SKIPPED: HOOKLINE_CORPORA names no folders");
         return;
     };
     let (mut files, mut frames_agree, mut tcp_agree) = (0, 0, 0);
