@@ -140,3 +140,18 @@ pub(super) fn interface_names() -> Vec<String> {
     }
     names
 }
+
+/// Sends a frame as it is, link-layer header included.
+#[cfg(test)]
+pub(super) fn send_raw(name: &str, frame: &[u8]) {
+    let socket = Socket::new().map_err(|(call, error)| format!("{call}: {error}")).unwrap();
+    let index = interface_index(name).unwrap();
+    // SAFETY: all-zero bytes are a valid sockaddr_ll.
+    let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
+    address.sll_family = libc::AF_PACKET as u16;
+    address.sll_ifindex = index as libc::c_int;
+    let len = size_of_val(&address) as libc::socklen_t;
+    // SAFETY: pointers and lengths are those of `frame` and `address`, which live through the call; the kernel only reads them.
+    let sent = unsafe { libc::sendto(socket.fd(), frame.as_ptr().cast(), frame.len(), 0, (&raw const address).cast(), len) };
+    assert_eq!(usize::try_from(sent), Ok(frame.len()), "{}", io::Error::last_os_error());
+}

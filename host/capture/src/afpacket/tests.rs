@@ -141,3 +141,36 @@ fn an_unknown_interface_is_named_with_those_there_are() {
     let CaptureError::NoSuchInterface { known, .. } = &error else { panic!("{error}") };
     assert!(known.iter().any(|name| name == "lo"), "{known:?}");
 }
+
+#[test]
+fn frames_that_find_no_room_are_counted() {
+    if loopback().is_none() {
+        return;
+    }
+    let options = AfPacketOptions { ring_bytes: 2 << 20, ..AfPacketOptions::default() };
+    let mut source = AfPacket::open("lo", &options).unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let to = socket.local_addr().unwrap();
+    for _ in 0..4000 {
+        socket.send_to(&[7; 1400], to).unwrap();
+    }
+    let mut got = 0;
+    drain_until(&mut source, |frame| {
+        got += u64::from(matches!(decode(&frame).map(|p| p.payload), Ok(Payload::Udp(d)) if d.dst_port == to.port()));
+        false
+    });
+    let dropped = source.stats().dropped;
+    assert!(got < 4000 && got + dropped >= 4000, "{got} came, {dropped} were dropped");
+}
+
+#[test]
+fn the_vlan_tag_that_the_kernel_takes_off_is_kept() {
+    let Some(mut source) = loopback() else { return };
+    // To nobody, from nobody, VLAN 77 with priority 5, a protocol number for experiments (IEEE 802).
+    let frame = [&[0; 12][..], &[0x81, 0, 0xa0, 77, 0x88, 0xb5], b"hookline vlan test", &[0; 40]].concat();
+    socket::send_raw("lo", &frame);
+    assert!(drain_until(&mut source, |f| {
+        let ours = f.bytes.windows(18).any(|w| w == b"hookline vlan test");
+        ours && f.vlan == Some(77)
+    }));
+}

@@ -287,7 +287,10 @@ impl Half {
 
     /// Reports the hole as a gap and goes on behind it.
     fn give_up_hole<S: Sink>(&mut self, out: &mut Out<'_, S>) {
-        let Some(end) = self.hole.as_ref().and_then(|h| h.end()) else { return };
+        let Some(end) = self.hole.as_ref().and_then(|h| h.end()) else {
+            self.hole = None;
+            return;
+        };
         let missing = end.seq.wrapping_sub(self.next);
         self.next = end.seq;
         out.gap(self.side, end.seen, u64::from(missing));
