@@ -41,6 +41,8 @@ struct Carry {
     /// The session is not asked again before there are so many.
     need: usize,
     fin: bool,
+    /// Probing only: these bytes are no protocol that is known. What the other side says may still decide.
+    ruled_out: bool,
 }
 
 impl Carry {
@@ -72,10 +74,12 @@ impl Conversation {
     /// The next in-order bytes of one side, or one datagram.
     pub fn bytes(&mut self, from: Sender, seen: Seen, bytes: &[u8], out: &mut Vec<Item>) {
         let from = self.role(from);
+        let ruled_out = self.carry(from).ruled_out;
         match self.stage {
             Stage::Opaque => {}
             _ if bytes.is_empty() && self.flow.transport == Transport::Tcp => {}
             Stage::Speaking(_) => self.speak(from, seen, bytes, out),
+            Stage::Probing { resync, .. } if !resync && ruled_out => {}
             Stage::Probing { .. } => self.probe(from, seen, bytes, out),
         }
     }
@@ -237,6 +241,8 @@ impl Conversation {
                 self.begin(start, from, seen, now, out);
             }
             Answer::Maybe => self.carry(from).bytes = whole,
+            // What came before was something else, but this may be a start.
+            Answer::No if self.resyncs() => self.probe(from, seen, bytes, out),
             Answer::No => self.refused(from),
         }
     }
@@ -260,10 +266,16 @@ impl Conversation {
         self.carry(from).bytes = Vec::new();
         let Stage::Probing { resync, tries } = &mut self.stage else { return };
         *tries += 1;
-        if !*resync || *tries >= self.limits.probe_tries {
+        let (over, resync) = (*tries >= self.limits.probe_tries, *resync);
+        self.carry(from).ruled_out = true;
+        if over || (!resync && self.carries.iter().all(|c| c.ruled_out)) {
             self.stage = Stage::Opaque;
             self.carries = Default::default();
         }
+    }
+
+    fn resyncs(&self) -> bool {
+        matches!(self.stage, Stage::Probing { resync: true, .. })
     }
 
     /// The protocol is known: what both sides have said so far is read, then `bytes`.

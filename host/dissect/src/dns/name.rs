@@ -82,7 +82,7 @@ pub(super) fn is_usual(message: &[u8], at: usize) -> bool {
     labels.by_ref().all(|l| l.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'*' | b'/'))) && labels.ended
 }
 
-/// The name at `at` as Wireshark prints it: no final dot, control characters as `\DDD`, bytes that are not UTF-8 as U+FFFD. The root is `.`.
+/// The name at `at` as Wireshark prints it: no final dot, control characters as in C (`\t`, or three octal digits), bytes that are not UTF-8 as U+FFFD. The root is `.`.
 ///
 /// A name that is not whole is given as far as it goes.
 pub(super) fn text(message: &[u8], at: usize) -> String {
@@ -92,11 +92,13 @@ pub(super) fn text(message: &[u8], at: usize) -> String {
             out.push('.');
         }
         for c in String::from_utf8_lossy(label).chars() {
-            if c.is_control() {
+            match c {
+                '\t' => out.push_str("\\t"),
+                '\n' => out.push_str("\\n"),
+                '\r' => out.push_str("\\r"),
                 // Writing to a String cannot fail.
-                let _ = write!(out, "\\{:03}", u32::from(c));
-            } else {
-                out.push(c);
+                c if c.is_control() => drop(write!(out, "\\{:03o}", u32::from(c))),
+                c => out.push(c),
             }
         }
     }
@@ -117,11 +119,11 @@ mod tests {
 
     #[test]
     fn reads_names() {
-        let message = b"\x01a\x02bc\x00\x01x\xc0\x00\x00\x03a\x00\xff\x00";
+        let message = b"\x01a\x02bc\x00\x01x\xc0\x00\x00\x03a\x1a\xff\x00";
         assert_eq!((text(message, 0).as_str(), skip(message, 0)), ("a.bc", Ok(6)));
         assert_eq!((text(message, 6).as_str(), skip(message, 6)), ("x.a.bc", Ok(10)));
         assert_eq!((text(message, 10).as_str(), skip(message, 10)), (".", Ok(11)));
-        assert_eq!(text(message, 11), "a\\000\u{fffd}");
+        assert_eq!(text(message, 11), "a\\032\u{fffd}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The head of an HTTP/1 message: start line and header fields (RFC 9112 §2-5), found line by line without reading any byte twice.
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memmem, memrchr};
 
 /// A part of a header block: start and end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(super) struct Version {
 impl Version {
     pub(super) const V0_9: Self = Self { major: 0, minor: 9 };
     pub(super) const V1_0: Self = Self { major: 1, minor: 0 };
+    /// A request line that names none, or not as it should.
+    pub(super) const UNKNOWN: Self = Self { major: 0, minor: 0 };
 
     /// `HTTP/` DIGIT `.` DIGIT, nothing before and nothing after.
     fn parse(text: &[u8]) -> Option<Self> {
@@ -225,29 +227,37 @@ fn status_line(line: &[u8], from: usize) -> Option<StartLine> {
 }
 
 /// `GET / HTTP/1.1`; the target may contain spaces, as careless clients send it. `GET /` is HTTP/0.9 (RFC 1945 §4.1).
+/// After a method that is defined anything is taken, but the version of another protocol.
 fn request_line(line: &[u8], from: usize) -> Option<StartLine> {
     let line = line.trim_ascii_end();
-    let space = memchr(b' ', line)?;
+    let space = memchr(b' ', line).unwrap_or(line.len());
     let method = line.get(..space)?;
     if method.is_empty() || method.len() > METHOD_MAX || !method.iter().all(|b| is_token(*b)) {
         return None;
     }
-    let last = memrchr(b' ', line)?;
-    let version = Version::parse(line.get(last + 1..)?);
-    let target = |end: usize| {
-        let (raw, start) = (line.get(space + 1..end).unwrap_or_default(), from + space + 1);
-        let skip = raw.len() - raw.trim_ascii_start().len();
-        Span::new(start + skip, start + skip + raw.trim_ascii().len())
-    };
-    match version {
-        Some(version) if version.major == 1 && last > space => {
-            Some(StartLine::Request { method: Span::new(from, from + space), target: target(last), version })
-        }
-        None if method == b"GET" && last == space && line.get(space + 1) == Some(&b'/') => {
-            Some(StartLine::Request { method: Span::new(from, from + space), target: target(line.len()), version: Version::V0_9 })
-        }
-        _ => None,
+    let last = memrchr(b' ', line).unwrap_or(space);
+    let (version, end) = request_version(line, method, (space, last))?;
+    let rest = line.get(space..end).unwrap_or_default();
+    let target = rest.trim_ascii_start();
+    let start = from + space + rest.len() - target.len();
+    let target = Span::new(start, start + target.trim_ascii_end().len());
+    Some(StartLine::Request { method: Span::new(from, from + space), target, version })
+}
+
+/// A request line's version, and where its target ends. `space` and `last` are the first and the last space.
+fn request_version(line: &[u8], method: &[u8], (space, last): (usize, usize)) -> Option<(Version, usize)> {
+    let word = line.get(last + 1..).unwrap_or_default();
+    match Version::parse(word) {
+        Some(version) if version.major == 1 && last > space => return Some((version, last)),
+        Some(version) if version.major != 1 => return None,
+        _ => {}
     }
+    let http = word.starts_with(b"HTTP/");
+    let other = !http && last > space && memchr(b'/', word).is_some_and(|at| at > 0) && word.last().is_some_and(u8::is_ascii_digit);
+    if method == b"GET" && last == space && word.first() == Some(&b'/') && memmem::find(word, b"HTTP/").is_none() {
+        return Some((Version::V0_9, line.len()));
+    }
+    (METHODS.contains(&method) && !other).then_some((Version::UNKNOWN, if http && last > space { last } else { line.len() }))
 }
 
 /// RFC 9110 §5.6.2: what methods and field names are made of.
@@ -261,6 +271,8 @@ pub(super) const fn is_token(b: u8) -> bool {
 pub(super) enum Opening {
     Request,
     Response,
+    /// A method that is defined, in a line that is not: the other side will tell.
+    Odd,
     Unsure,
     Other,
 }
@@ -279,12 +291,62 @@ pub(super) fn opening(bytes: &[u8]) -> Opening {
         None => return if could_start(bytes) { Opening::Unsure } else { Opening::Other },
     };
     match start_line(line.strip_suffix(b"\r").unwrap_or(line), 0) {
+        Some(StartLine::Request { version: Version::UNKNOWN, .. }) => Opening::Odd,
         Some(StartLine::Request { .. }) => Opening::Request,
         Some(StartLine::Status { .. }) => Opening::Response,
         None => Opening::Other,
     }
 }
 
+/// The methods of RFC 9110 §9, RFC 5789, WebDAV and its extensions (RFC 3253, 3648, 3744, 4791, 4918, 5323), UPnP, and some products'.
+const METHODS: &[&[u8]] = &[
+    b"GET",
+    b"HEAD",
+    b"POST",
+    b"PUT",
+    b"DELETE",
+    b"CONNECT",
+    b"OPTIONS",
+    b"TRACE",
+    b"PATCH",
+    b"PROPFIND",
+    b"PROPPATCH",
+    b"MKCOL",
+    b"COPY",
+    b"MOVE",
+    b"LOCK",
+    b"UNLOCK",
+    b"POLL",
+    b"BCOPY",
+    b"BMOVE",
+    b"SEARCH",
+    b"BDELETE",
+    b"BPROPFIND",
+    b"BPROPPATCH",
+    b"LABEL",
+    b"MERGE",
+    b"REPORT",
+    b"UPDATE",
+    b"CHECKIN",
+    b"CHECKOUT",
+    b"UNCHECKOUT",
+    b"MKACTIVITY",
+    b"MKWORKSPACE",
+    b"VERSION-CONTROL",
+    b"BASELINE-CONTROL",
+    b"ACL",
+    b"MKCALENDAR",
+    b"ORDERPATCH",
+    b"NOTIFY",
+    b"SUBSCRIBE",
+    b"UNSUBSCRIBE",
+    b"M-SEARCH",
+    b"BITS_POST",
+    b"CCM_POST",
+    b"RPC_CONNECT",
+    b"RPC_IN_DATA",
+    b"RPC_OUT_DATA",
+];
 /// The longest method: WebDAV's longest, BASELINE-CONTROL and UPDATEREDIRECTREF, have 16 and 17; servers take up to 32.
 const METHOD_MAX: usize = 32;
 /// Blank bytes taken before a start line; clients of the last century sent CRLF after a POST.
@@ -310,6 +372,9 @@ mod tests {
             ("CONNECT a:443 HTTP/1.1\r\n\r\n", "CONNECT", "a:443", 1),
             ("M-X a b HTTP/1.1\r\n\r\n", "M-X", "a b", 1),
             ("GET /old\r\n", "GET", "/old", 9),
+            ("GET / HTTP/1.\r\n\r\n", "GET", "/", 0),
+            ("OPTIONS HTTP/1.1\r\n\r\n", "OPTIONS", "HTTP/1.1", 0),
+            ("HEAD\r\n\r\n", "HEAD", "", 0),
         ];
         for (text, want_method, want_target, want_minor) in ok {
             let head = scan(text);
@@ -318,7 +383,7 @@ mod tests {
             assert_eq!(version.minor, want_minor);
         }
         for text in
-            ["OPTIONS rtsp://x RTSP/1.0\r\n", "PRI * HTTP/2.0\r\n", "GET\r\n", "(a b HTTP/1.1\r\n", "\x16\x03\x01", "SSH-2.0-x y\r\n"]
+            ["OPTIONS rtsp://x RTSP/1.0\r\n", "PRI * HTTP/2.0\r\n", "XGET\r\n", "(a b HTTP/1.1\r\n", "\x16\x03\x01", "SSH-2.0-x y\r\n"]
         {
             assert!(matches!(Scan::default().run(text.as_bytes(), 100), Scanned::Bad), "{text}");
         }
@@ -358,6 +423,8 @@ mod tests {
     fn judges_openings() {
         assert_eq!(opening(b"GET / HT"), Opening::Unsure);
         assert_eq!(opening(b"HTTP/1.1 200"), Opening::Response);
+        assert_eq!(opening(b"GET key\r\n"), Opening::Odd);
+        assert_eq!(opening(b"OPTIONS sip:a@b SIP/2.0\r\n"), Opening::Other);
         assert_eq!(opening(b"\r\nPOST /x HTTP/1.0\r\n"), Opening::Request);
         assert_eq!(opening(b"220 mail ready\r\n"), Opening::Other);
         assert_eq!(opening(b"\0\0\0\x01"), Opening::Other);

@@ -37,7 +37,7 @@ fn probe(probe: &Probe<'_>) -> Verdict {
     match frame::opening(probe.bytes) {
         Opening::Request => Verdict::Yes(Sender::Client),
         Opening::Response => Verdict::Yes(Sender::Server),
-        Opening::Unsure => Verdict::Maybe,
+        Opening::Unsure | Opening::Odd => Verdict::Maybe,
         Opening::Other => Verdict::No,
     }
 }
@@ -78,6 +78,7 @@ mod anomaly {
         CODING_UNKNOWN = "transfer-encoding-unknown", "The last transfer coding is not chunked; the body is what comes until the connection closes";
         CODING_IN_1_0 = "transfer-encoding-in-http-1.0", "Transfer-Encoding in an HTTP/1.0 message (RFC 9112 §6.1); read as in 1.1";
         CHUNK_INVALID = "chunk-invalid", "The chunked coding is broken; the body ends there";
+        REQUEST_LINE = "request-line-invalid", "The request line has no target, no version, or a version that is none";
         HEADER_INVALID = "header-line-invalid", "A line in the head is no header field: no colon, no name, or space before the colon";
         HEAD_CUT = "head-incomplete", "The head breaks off: lost bytes or an early end";
         BODY_CUT = "body-incomplete", "The body breaks off: lost bytes or an early end";

@@ -199,6 +199,9 @@ impl Http {
             None
         } else {
             check_version(&part, version, &mut anomalies);
+            if version == Version::UNKNOWN {
+                anomalies.push(anomaly::REQUEST_LINE);
+            }
             if version > Version::V1_0 && part.head.value("host").is_none() {
                 anomalies.push(anomaly::HOST_MISSING);
             }
@@ -381,14 +384,15 @@ impl Http {
 
     /// Looks for a start line at the start of a segment.
     fn find(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Step {
-        let (expected, state) = match cx.from {
-            Sender::Client => (Opening::Request, State::Head),
-            Sender::Server => (Opening::Response, State::Head),
+        let expected = match cx.from {
+            Sender::Client => Opening::Request,
+            Sender::Server => Opening::Response,
         };
         let opening = frame::opening(bytes);
-        if opening == expected || opening == Opening::Unsure {
+        // A few bytes could be anything: keep-alive probes carry one.
+        if opening == expected || (opening == Opening::Unsure && bytes.len() >= FIND_MIN) {
             let side = self.side(cx.from);
-            (side.state, side.scan) = (state, Scan::default());
+            (side.state, side.scan) = (State::Head, Scan::default());
             return self.head(cx, bytes);
         }
         Step::Done(bytes.len())
@@ -578,3 +582,6 @@ fn emit(cx: &mut Context<'_>, waiting: Waiting, why: Option<Close>) {
         message: exchange,
     });
 }
+
+/// The least that is taken for the beginning of a start line after lost bytes.
+const FIND_MIN: usize = 8;
