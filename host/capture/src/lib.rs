@@ -1,4 +1,4 @@
-//! Where frames come from: capture files ([`file`]) and live interfaces (`afpacket`). All are a [`PacketSource`].
+//! Where frames come from: capture files ([`mod@file`]) and live interfaces (`afpacket`). All are a [`PacketSource`].
 //!
 //! Frames are lent, not copied: a source calls back with each frame while the bytes are still in its buffer or ring.
 //!

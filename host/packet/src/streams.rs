@@ -100,7 +100,7 @@ type Timer = Reverse<(u64, u64, u32, bool)>;
 
 /// A frame that is part of a stream: what the flow functions need of it.
 struct Arrival<'f> {
-    packet: Packet<'f>,
+    packet: &'f Packet<'f>,
     interface: u32,
     seen: Seen,
     key: Key,
@@ -142,10 +142,10 @@ impl<S: Sink> Streams<S> {
             Some(reason) => self.stats.drop_frame(reason),
             None => self.stats.decoded += 1,
         }
-        let Ok(packet) = packet else { return summary };
+        let Ok(packet) = &packet else { return summary };
         let vlan = packet.vlan.filter(|_| self.limits.separate_vlans);
         let arrival = |transport, ports| {
-            let (key, from_low) = Key::new(&packet, transport, ports, vlan);
+            let (key, from_low) = Key::new(packet, transport, ports, vlan);
             Arrival { packet, interface: frame.interface, seen: frame.seen, key, from_low, now }
         };
         match &packet.payload {

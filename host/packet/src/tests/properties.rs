@@ -125,6 +125,11 @@ proptest! {
             _ => return Ok(()),
         };
         let addresses = match expected.0 {
+            // A total length below the header's is read as "all there is" by etherparse; receivers drop such packets (RFC 1812 §5.2.2).
+            etherparse::LaxNetSlice::Ipv4(ip) if (1..ip.header().slice().len()).contains(&ip.header().total_len().into()) => {
+                prop_assert!(matches!(ours, Err(crate::Reason::BadIp)));
+                return Ok(());
+            }
             etherparse::LaxNetSlice::Ipv4(ip) => (IpAddr::V4(ip.header().source_addr()), IpAddr::V4(ip.header().destination_addr())),
             etherparse::LaxNetSlice::Ipv6(ip) => (IpAddr::V6(ip.header().source_addr()), IpAddr::V6(ip.header().destination_addr())),
             etherparse::LaxNetSlice::Arp(_) => return Ok(()),
@@ -136,6 +141,10 @@ proptest! {
                 prop_assert_eq!((s.src_port, s.dst_port, s.seq, s.ack), (tcp.source_port(), tcp.destination_port(), tcp.sequence_number(), tcp.acknowledgment_number()));
                 prop_assert_eq!(s.data.bytes, tcp.payload());
                 prop_assert_eq!(s.flags.has(TcpFlags::SYN), tcp.syn());
+            }
+            // The same for a length below the UDP header's.
+            (TransportSlice::Udp(udp), Ok(packet)) if (1..8).contains(&udp.length()) => {
+                prop_assert!(matches!(packet.payload, Payload::Unusable(crate::Reason::BadTransport, _)));
             }
             (TransportSlice::Udp(udp), Ok(packet)) => {
                 prop_assert_eq!((packet.src, packet.dst), addresses);
