@@ -97,6 +97,18 @@ fn whoever_answers_is_the_server() {
 }
 
 #[test]
+fn a_request_that_comes_after_its_response_finds_it() {
+    let (mut c, mut out) = (tcp(80), Vec::new());
+    c.bytes(SERVER, at(5), b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", &mut out);
+    c.bytes(CLIENT, at(4), b"GET /held HTTP/1.1\r\nHost: h\r\n\r\n", &mut out);
+    c.bytes(SERVER, at(6), b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n", &mut out);
+    c.bytes(CLIENT, at(7), b"GET /later HTTP/1.1\r\nHost: h\r\n\r\n", &mut out);
+    c.close(Close::End, at(9), &mut out);
+    let got: Vec<_> = out.iter().map(|i| (i.message.summary().into_owned(), i.message.status())).collect();
+    assert_eq!(got, [("/held".into(), Some(200)), (String::new(), Some(201)), ("/later".into(), None)]);
+}
+
+#[test]
 fn tunnels_and_upgrades_end_http() {
     for (request, response) in [
         (&b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"[..], &b"HTTP/1.1 200 OK\r\n\r\n\x16\x03\x01"[..]),
@@ -152,6 +164,7 @@ fn flows_picked_up_inside_a_message_are_read_from_the_next() {
     let (mut c, mut out) = (Conversation::new(flow, Limits::default().into()), Vec::new());
     c.bytes(CLIENT, at(1), b"the middle of some body", &mut out);
     c.bytes(CLIENT, at(2), b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", &mut out);
+    c.advance(at(60_000).at, &mut out);
     assert_eq!((&shown(&out)[0]["src"]["ip"], &shown(&out)[0]["completeness"]["grade"]), (&"10.0.0.2".into(), &"unknown".into()));
 }
 

@@ -16,6 +16,11 @@ impl Span {
     pub(super) fn of(self, block: &[u8]) -> &[u8] {
         block.get(self.0 as usize..self.1 as usize).unwrap_or_default()
     }
+
+    /// The bytes of `block` after it.
+    pub(super) fn after(self, block: &[u8]) -> &[u8] {
+        block.get(self.1 as usize..).unwrap_or_default()
+    }
 }
 
 /// `HTTP/major.minor` (RFC 9110 §2.5); 0.9 for requests that have none.

@@ -220,9 +220,15 @@ fn show(bytes: &[u8]) -> String {
 
 fn version_text(part: &Part) -> String {
     match part.http_version() {
-        Version::UNKNOWN => String::new(),
+        Version::UNKNOWN => odd_version(part),
         v => format!("HTTP/{}.{}", v.major, v.minor),
     }
+}
+
+/// What stands after the target in a request line that has no proper version.
+fn odd_version(part: &Part) -> String {
+    let Some(StartLine::Request { target, .. }) = part.head.start else { return String::new() };
+    show(target.after(&part.head.block).split(|b| *b == b'\n').next().unwrap_or_default())
 }
 
 /// A field's value with its folds made single spaces (RFC 9112 §5.2).
@@ -385,7 +391,7 @@ object! {
         "path": Str, "Path of the target; * in asterisk form, empty in authority form" => Value::lossy(r.target().path);
         "pathSegments": List, "The path's segments as texts" => r.path_segments();
         "queryString": Object, "Query parameters, decoded; a repeated name has a list" => Value::MadeObject(Box::new(Map::new(Repeats::Listed, target::pairs(r.target().query))));
-        "httpVersion": Str, "HTTP/0.9, HTTP/1.0 or HTTP/1.1; empty if the request line has none" => version_text(&r.part);
+        "httpVersion": Str, "HTTP/0.9, HTTP/1.0 or HTTP/1.1; as it stands there if it is none of these" => version_text(&r.part);
         "host": Str, "Authority of the target, or the Host field (RFC 9110 §7.2)" => Value::Str(r.host());
         "headers": Object, "Header fields by name, in Go's canonical case; repeats are joined with a comma" => r.part.headers();
         "headerList": List, "Header fields as [name, value], order, case and repeats as sent" => r.part.header_list();

@@ -7,8 +7,8 @@ use super::{
     message::{Exchange, Interim, Part, Request, Response},
 };
 use crate::{Close, Context, Draft, Outcome, Session};
-use hookline_item::{ErrorKind, ItemError, Sender};
-use std::collections::VecDeque;
+use hookline_item::{ErrorKind, ItemError, Sender, Timestamp};
+use std::{collections::VecDeque, time::Duration};
 
 /// One connection.
 #[derive(Default)]
@@ -52,6 +52,8 @@ struct Waiting {
     anomalies: Vec<&'static str>,
     request_done: bool,
     response_done: bool,
+    /// A response without a request that stays for a while: where the client's bytes had to wait for others, the request comes after it.
+    held: bool,
 }
 
 impl Waiting {
@@ -138,6 +140,13 @@ impl Session for Http {
         }
         self.held = 0;
     }
+
+    fn advance(&mut self, cx: &mut Context<'_>, now: Timestamp) {
+        let late = |w: &Waiting| w.exchange.response.as_ref().is_some_and(|r| now.since(r.part.last.at) > HOLD);
+        if self.waiting.iter().any(|w| w.held && late(w)) {
+            self.release(cx);
+        }
+    }
 }
 
 /// Bytes of a body that are still to come, as far as that is known.
@@ -209,7 +218,7 @@ impl Http {
         };
         self.make_room(cx);
         self.held += part.cost();
-        self.waiting.push_back(Waiting { anomalies, ..Waiting::asking(part) });
+        self.enqueue(cx, part, anomalies);
         match framing {
             Some(framing) => self.side(cx.from).state = State::Body(framing),
             None => self.finish(cx, &[]),
@@ -225,6 +234,7 @@ impl Http {
         mut anomalies: Vec<&'static str>,
         len: usize,
     ) -> Step {
+        self.release(cx);
         check_version(&part, version, &mut anomalies);
         if (100..200).contains(&status) && status != 101 {
             self.interim(cx, part, anomalies);
@@ -403,14 +413,14 @@ impl Http {
 impl Http {
     /// The exchange whose response comes next; one without a request, if nobody waits.
     fn answered(&mut self) -> &mut Waiting {
-        let orphan = || Waiting { request_done: true, ..Waiting::default() };
+        let orphan = |held| Waiting { request_done: true, held, ..Waiting::default() };
         let under_way = self.waiting.front().is_some_and(|w| w.exchange.request.is_none() && !w.response_done);
         if self.given_up > 0 && !under_way {
             self.given_up -= 1;
-            self.waiting.push_front(orphan());
+            self.waiting.push_front(orphan(false));
         }
         let open = self.waiting.iter().position(|w| !w.response_done).unwrap_or_else(|| {
-            self.waiting.push_back(orphan());
+            self.waiting.push_back(orphan(true));
             self.waiting.len() - 1
         });
         // `open` is a position in `waiting`, which is not empty.
@@ -459,9 +469,33 @@ impl Http {
                 Sender::Server => waiting.response_done = true,
             }
         }
-        while self.waiting.front().is_some_and(|w| w.request_done && w.response_done) {
+        self.emit_done(cx);
+    }
+
+    /// Sends out exchanges that are over.
+    fn emit_done(&mut self, cx: &mut Context<'_>) {
+        while self.waiting.front().is_some_and(|w| w.request_done && w.response_done && !w.held) {
             self.emit_front(cx, None);
         }
+    }
+
+    /// Responses without a request stay alone from now on.
+    fn release(&mut self, cx: &mut Context<'_>) {
+        self.waiting.iter_mut().filter(|w| w.response_done).for_each(|w| w.held = false);
+        self.emit_done(cx);
+    }
+
+    /// Puts a new request where its response waits, if one was sent after it; else at the end.
+    fn enqueue(&mut self, cx: &mut Context<'_>, part: Part, mut anomalies: Vec<&'static str>) {
+        let answered = |w: &&mut Waiting| w.held && w.exchange.response.as_ref().is_some_and(|r| part.first < r.part.first);
+        if let Some(waiting) = self.waiting.back_mut().filter(answered) {
+            waiting.exchange.request = Some(Request { part });
+            waiting.anomalies.append(&mut anomalies);
+            (waiting.request_done, waiting.held) = (false, false);
+            return;
+        }
+        self.release(cx);
+        self.waiting.push_back(Waiting { anomalies, ..Waiting::asking(part) });
     }
 
     fn emit_front(&mut self, cx: &mut Context<'_>, why: Option<Close>) {
@@ -518,7 +552,7 @@ impl Http {
         part.gaps += 1;
         match part.head.start {
             Some(StartLine::Request { .. }) if cx.from == Sender::Client => {
-                self.waiting.push_back(Waiting::asking(part));
+                self.enqueue(cx, part, Vec::new());
             }
             Some(StartLine::Status { status: 101 | 200.., .. }) if cx.from == Sender::Server => self.answered().answer(part),
             _ => return,
@@ -585,3 +619,5 @@ fn emit(cx: &mut Context<'_>, waiting: Waiting, why: Option<Close>) {
 
 /// The least that is taken for the beginning of a start line after lost bytes.
 const FIND_MIN: usize = 8;
+/// How long a response waits for a request that was sent before it: reassembly waits no longer for lost bytes.
+const HOLD: Duration = Duration::from_secs(10);
