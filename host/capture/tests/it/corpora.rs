@@ -10,7 +10,7 @@ use std::{
 
 /// Captures of which all TCP conversations must agree: the others differ for reasons that were looked at (sides cut by a reset, tunnels
 /// and fragments that tshark puts together).
-const AGREEMENT_MIN: f64 = 0.8;
+const AGREEMENT_MIN: f64 = 0.93;
 
 #[test]
 fn corpora_agree_with_tshark() {

@@ -29,6 +29,9 @@ const AF_INET: u32 = 2;
 /// AF_INET6 on Linux, NetBSD and OpenBSD, FreeBSD, macOS.
 const AF_INET6: [u32; 4] = [10, 24, 28, 30];
 
+/// PPP, with or without the HDLC-like framing's address and control (RFC 1662).
+const PPP: LinkType = LinkType(9);
+const PPP_ADDRESS_CONTROL: [u8; 2] = [0xff, 0x03];
 /// DLT_RAW on OpenBSD.
 const DLT_RAW_OPENBSD: LinkType = LinkType(14);
 
@@ -47,9 +50,28 @@ pub(super) fn decode_link(link: LinkType, frame: Span<'_>) -> Result<Link<'_>, R
         LinkType::LINUX_SLL => sll(frame),
         LinkType::LINUX_SLL2 => sll2(frame),
         LinkType::NULL | LinkType::LOOP => loopback(frame),
-        LinkType::RAW | LinkType::DLT_RAW | DLT_RAW_OPENBSD | LinkType::IPV4 | LinkType::IPV6 => Ok(Link { vlan: None, ip: frame }),
+        LinkType::RAW | LinkType::DLT_RAW | DLT_RAW_OPENBSD => Ok(Link { vlan: None, ip: frame }),
+        LinkType::IPV4 => version(4, frame),
+        LinkType::IPV6 => version(6, frame),
+        PPP => ppp(frame),
         _ => Err(Reason::UnknownLink),
     }
+}
+
+/// Raw IP of one version.
+fn version(expected: u8, ip: Span<'_>) -> Result<Link<'_>, Reason> {
+    match ip.bytes.first() {
+        Some(first) if first >> 4 == expected => Ok(Link { vlan: None, ip }),
+        Some(_) => Err(Reason::BadIp),
+        None => Err(Reason::TruncatedIp),
+    }
+}
+
+fn ppp(frame: Span<'_>) -> Result<Link<'_>, Reason> {
+    let frame = if frame.bytes.starts_with(&PPP_ADDRESS_CONTROL) { frame.skip(PPP_ADDRESS_CONTROL.len()) } else { frame };
+    let (protocol, ip) = frame.header::<2>().ok_or(Reason::TruncatedLink)?;
+    let is_ip = matches!(u16::from_be_bytes(*protocol), PPP_IPV4 | PPP_IPV6);
+    if is_ip { Ok(Link { vlan: None, ip }) } else { Err(Reason::NotIp) }
 }
 
 #[inline]
@@ -70,11 +92,15 @@ fn sll2(frame: Span<'_>) -> Result<Link<'_>, Reason> {
     ethertype(u16::from_be_bytes([h[0], h[1]]), rest)
 }
 
-/// The address family is in the byte order of the machine that captured, which need not be that of the file or ours.
+/// The address family is in the byte order of the machine that captured, which need not be that of the file or ours. Some write a Cisco
+/// HDLC header in its place: address, control, Ethernet type.
 fn loopback(frame: Span<'_>) -> Result<Link<'_>, Reason> {
     let (h, ip) = frame.header::<4>().ok_or(Reason::TruncatedLink)?;
     let is_ip = |family| family == AF_INET || AF_INET6.contains(&family);
-    if is_ip(u32::from_le_bytes(*h)) || is_ip(u32::from_be_bytes(*h)) { Ok(Link { vlan: None, ip }) } else { Err(Reason::NotIp) }
+    if is_ip(u32::from_le_bytes(*h)) || is_ip(u32::from_be_bytes(*h)) {
+        return Ok(Link { vlan: None, ip });
+    }
+    ethertype(u16::from_be_bytes([h[2], h[3]]), ip)
 }
 
 #[inline]
@@ -100,9 +126,8 @@ fn tagged(mut kind: u16, mut rest: Span<'_>) -> Result<Link<'_>, Reason> {
             vlan = if id == 0 { vlan } else { Some(id) };
             (kind, rest) = (u16::from_be_bytes([tag[2], tag[3]]), inner);
         } else if kind == ETHERTYPE_PPPOE {
-            let (h, ip) = rest.header::<8>().ok_or(Reason::TruncatedLink)?;
-            let is_ip = matches!(u16::from_be_bytes([h[6], h[7]]), PPP_IPV4 | PPP_IPV6);
-            return if is_ip { Ok(Link { vlan, ip }) } else { Err(Reason::NotIp) };
+            let (_, session) = rest.header::<6>().ok_or(Reason::TruncatedLink)?;
+            return Ok(Link { vlan, ip: ppp(session)?.ip });
         } else if let (true, Some((h, inner))) = (kind < ETHERTYPE_MIN, rest.header::<8>())
             && h.starts_with(&SNAP)
         {

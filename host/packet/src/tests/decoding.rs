@@ -34,10 +34,11 @@ fn hello4() -> Vec<u8> {
 #[test]
 fn link_types() {
     let (v4, v6) = (hello4(), ipv6(17, &udp(1, 2, b"hello")));
-    let cases: [(&str, LinkType, &[u8], &[u8]); 14] = [
+    let cases: [(&str, LinkType, &[u8], &[u8]); 17] = [
         ("null, little-endian", LinkType::NULL, &[2, 0, 0, 0], &v4),
         ("null, big-endian", LinkType::NULL, &[0, 0, 0, 2], &v4),
         ("null, IPv6 of macOS", LinkType::NULL, &[30, 0, 0, 0], &v6),
+        ("null, HDLC", LinkType::NULL, &[15, 0, 8, 0], &v4),
         ("loop", LinkType::LOOP, &[0, 0, 0, 24], &v6),
         ("raw", LinkType::RAW, &[], &v4),
         ("raw, DLT", LinkType::DLT_RAW, &[], &v6),
@@ -46,6 +47,8 @@ fn link_types() {
         ("SLL", LinkType::LINUX_SLL, &[0, 0, 0, 1, 0, 6, 1, 2, 3, 4, 5, 6, 0, 0, 8, 0], &v4),
         ("SLL2", LinkType::LINUX_SLL2, &[0x86, 0xdd, 0, 0, 0, 0, 0, 3, 0, 1, 4, 6, 1, 2, 3, 4, 5, 6, 0, 0], &v6),
         ("802.3 with SNAP", LinkType::ETHERNET, &[1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 0, 41, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &v4),
+        ("PPP", LinkType(9), &[0, 0x21], &v4),
+        ("PPP with address and control", LinkType(9), &[0xff, 3, 0, 0x57], &v6),
         ("PPPoE", LinkType::ETHERNET, &[1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 0x88, 0x64, 0x11, 0, 0, 1, 0, 35, 0, 0x21], &v4),
         ("MPLS", LinkType::ETHERNET, &[1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 0x88, 0x47, 0, 1, 0, 64, 0, 2, 1, 64], &v6),
         ("priority tag", LinkType::ETHERNET, &[1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 0x81, 0, 0xe0, 0, 8, 0], &v4),
@@ -96,6 +99,7 @@ fn reasons() {
         (Reason::BadIp, LinkType::RAW, with(0, 0x55)),
         (Reason::BadIp, LinkType::RAW, with(0, 0x44)),
         (Reason::BadIp, LinkType::RAW, with(3, 19)),
+        (Reason::BadIp, LinkType::IPV6, ip.clone()),
         (Reason::OtherTransport, LinkType::RAW, with(9, 1)),
         (Reason::TruncatedTransport, LinkType::RAW, ip[..27].to_vec()),
         (Reason::TruncatedTransport, LinkType::RAW, with(9, 6)),

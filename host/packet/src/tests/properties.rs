@@ -7,7 +7,7 @@ use hookline_item::{Frame, LinkType, Seen, Sender::Client};
 use proptest::prelude::*;
 use std::net::IpAddr;
 
-const LINK_TYPES: [u32; 11] = [0, 1, 12, 14, 101, 108, 113, 228, 229, 276, 147];
+const LINK_TYPES: [u32; 12] = [0, 1, 9, 12, 14, 101, 108, 113, 228, 229, 276, 147];
 
 fn frame(link: u32, bytes: &[u8], wire_len: u32) -> Frame<'_> {
     Frame { seen: Seen::default(), interface: 0, link: LinkType(link), wire_len, vlan: None, bytes }
