@@ -1,7 +1,10 @@
 //! The project's own commands. `cargo xtask help` lists them.
 
+mod guests;
 mod setup;
 mod sh;
+#[path = "../../host/hookline/src/plugin/toolchain.rs"]
+mod toolchain;
 
 use setup::Level;
 use sh::Result;
@@ -29,6 +32,7 @@ fn dispatch(words: &[&str]) -> Result {
     match words {
         ["setup"] => setup::setup(Level::Test),
         ["setup", "--bench"] => setup::setup(Level::Bench),
+        ["guests"] => setup::setup(Level::Build).and_then(|()| guests::build()),
         _ => Err(format!("unknown command\n{HELP}")),
     }
 }

@@ -4,11 +4,11 @@
 //! Wasm target that the user's rustup has is used as it is, and where neither it nor Debian's packages are to be had, the
 //! one command to run is printed.
 
-use crate::sh::{Result, has, read, run, say};
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
+use crate::{
+    sh::{Result, has, read, run, say},
+    toolchain::{WASI_LIBC, route},
 };
+use std::{path::Path, process::Command};
 
 /// How much of the machine is wanted: each level includes those before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,25 +30,18 @@ struct Need {
     otherwise: &'static str,
 }
 
-/// The newest LLVM of Debian 12 whose WebAssembly runtime is packaged too.
-pub(crate) const LLVM: &str = "19";
-/// Debian's own rustc, which comes with the sources of its standard library.
-pub(crate) const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
-/// Debian's wasi-libc: headers and libraries.
-pub(crate) const WASI_LIBC: &str = "/usr/lib/wasm32-wasi";
-
 const NEEDS: &[Need] = &[
     Need {
         what: "a Rust compiler for WebAssembly (hooks in Rust)",
         level: Level::Build,
-        met: || has_wasm_std("wasm32-unknown-unknown") || debian_wasm_rust(),
+        met: || route("wasm32-unknown-unknown").is_some(),
         packages: &["rustc-web", "rust-web-src"],
         otherwise: "run `rustup target add wasm32-unknown-unknown`",
     },
     Need {
         what: "a Rust compiler for WASI (the JavaScript shim)",
         level: Level::Build,
-        met: || has_wasm_std("wasm32-wasip1") || debian_wasm_rust(),
+        met: || route("wasm32-wasip1").is_some(),
         packages: &["rustc-web", "rust-web-src"],
         otherwise: "run `rustup target add wasm32-wasip1`",
     },
@@ -120,26 +113,6 @@ pub(crate) fn setup(level: Level) -> Result {
     apt(&install)?;
     let left: Vec<&Need> = missing.into_iter().filter(|n| !(n.met)()).collect();
     if left.is_empty() { Ok(()) } else { Err(by_hand(&left)) }
-}
-
-/// Whether the active Rust toolchain has the standard library of `target`.
-pub(crate) fn has_wasm_std(target: &str) -> bool {
-    let mut rustc = Command::new("rustc");
-    let Ok(dir) = read(rustc.args(["--print", "target-libdir", "--target", target])) else { return false };
-    let Ok(files) = std::fs::read_dir(dir.trim()) else { return false };
-    files.flatten().any(|f| f.file_name().to_string_lossy().starts_with("libstd-"))
-}
-
-/// The folder of the linkers that ship with the active toolchain (`rust-lld` and its kin).
-pub(crate) fn toolchain_bin() -> Result<PathBuf> {
-    let sysroot = read(Command::new("rustc").args(["--print", "sysroot"]))?;
-    let version = read(Command::new("rustc").arg("-vV"))?;
-    let host = version.lines().find_map(|l| l.strip_prefix("host: ")).ok_or("`rustc -vV` names no host")?;
-    Ok(Path::new(sysroot.trim()).join("lib/rustlib").join(host).join("bin"))
-}
-
-fn debian_wasm_rust() -> bool {
-    Path::new("/usr/lib/rustlib/src/rust/library/std").exists() && has(DEBIAN_RUSTC)
 }
 
 fn wasm_builtins() -> bool {

@@ -149,7 +149,7 @@ pub(crate) fn encode(module: &[u8]) -> Result<Vec<u8>, String> {
     wit_component::ComponentEncoder::default()
         .validate(true)
         .module(module)
-        .and_then(|mut e| e.adapter("wasi_snapshot_preview1", adapter)?.encode())
+        .and_then(|e| e.adapter("wasi_snapshot_preview1", adapter)?.encode())
         .map_err(|e| format!("this core module cannot be made a component: {e:#}"))
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use wasmtime::component::Resource;
 
 /// What an `item-batch` handle stands for.
+#[allow(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Batch {
     items: Arc<[Shown]>,
 }
@@ -45,6 +46,18 @@ impl batch::HostItemBatch for State {
         found
     }
 
+    fn kind(&mut self, handle: Resource<Batch>, index: u32, path: String) -> types::Kind {
+        let Some(item) = self.item(&handle, index) else { return types::Kind::Absent };
+        let Some(path) = self.paths.get(&path) else { return types::Kind::Absent };
+        let mut found = types::Kind::Absent;
+        path.visit(item.as_ref(), &mut |v| {
+            if found == types::Kind::Absent {
+                found = kind_of(v);
+            }
+        });
+        found
+    }
+
     fn json(&mut self, handle: Resource<Batch>, index: u32) -> String {
         self.item(&handle, index).map_or_else(|| "null".to_owned(), |item| json::to_string(item.as_ref()))
     }
@@ -57,6 +70,18 @@ impl batch::HostItemBatch for State {
     fn drop(&mut self, handle: Resource<Batch>) -> wasmtime::Result<()> {
         self.table.delete(handle)?;
         Ok(())
+    }
+}
+
+fn kind_of(v: &Value<'_>) -> types::Kind {
+    match v {
+        Value::Absent => types::Kind::Absent,
+        Value::Null => types::Kind::Null,
+        Value::Bool(_) => types::Kind::Boolean,
+        Value::U64(_) | Value::I64(_) | Value::F64(_) => types::Kind::Number,
+        Value::Str(_) | Value::Bytes(_) => types::Kind::Text,
+        Value::List(_) | Value::MadeList(_) => types::Kind::List,
+        Value::Object(_) | Value::MadeObject(_) => types::Kind::Object,
     }
 }
 

@@ -6,13 +6,15 @@
 use crate::{bindings::config::Host as _, state::State};
 use wasmtime::component::{Component, Linker, Val};
 
-/// The newest names; the linker takes them for any 0.2 that a guest imports.
-const VERSION: &str = "0.2.6";
-
 /// Adds what `component` imports of WASI to `linker`.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>, component: &Component) -> wasmtime::Result<()> {
+    let ty = component.component_type();
+    let imports: Vec<String> = ty.imports(linker.engine()).map(|(name, _)| name.to_owned()).collect();
+    // Guests import WASI in the version that their compiler knows, 0.2.0 or any later 0.2.
     let mut define = |interface: &str, name: &str, f: fn(&mut State, &[Val]) -> wasmtime::Result<Val>| {
-        let mut instance = linker.instance(&format!("wasi:{interface}@{VERSION}"))?;
+        let prefix = format!("wasi:{interface}@0.2.");
+        let Some(import) = imports.iter().find(|i| i.starts_with(&prefix)) else { return Ok(()) };
+        let mut instance = linker.instance(import)?;
         instance.func_new(name, move |mut store, _, params, results| {
             let value = f(store.data_mut(), params)?;
             if let Some(result) = results.first_mut() {

@@ -1,0 +1,55 @@
+//! The kinds of all fields: the envelope's table joined with every dissector's.
+
+use hookline_dissect::protocols;
+use hookline_item::{Field, ITEM_FIELDS, Kind, Path, Step};
+
+/// What the field at `path` holds; `None` for names from the wire (headers) and where protocols differ.
+pub(crate) fn kind_of(path: &Path) -> Option<Kind> {
+    let names: Vec<&str> = path
+        .steps
+        .iter()
+        .map(|s| match s {
+            Step::Name(n) => Some(n.as_str()),
+            _ => None,
+        })
+        .collect::<Option<_>>()?;
+    let (first, rest) = names.split_first()?;
+    let field = ITEM_FIELDS.iter().find(|f| f.name == *first)?;
+    if rest.is_empty() {
+        return Some(field.kind);
+    }
+    match *first {
+        "request" => agreed(protocols().map(|p| p.request), rest),
+        "response" => agreed(protocols().map(|p| p.response), rest),
+        "data" => agreed(protocols().map(|p| p.data), rest),
+        _ => field.below.and_then(|below| find(below, rest)),
+    }
+}
+
+/// The kind that all tables which have the field give it.
+fn agreed(tables: impl Iterator<Item = &'static [Field]>, names: &[&str]) -> Option<Kind> {
+    let mut kinds = tables.filter_map(|t| find(t, names));
+    let kind = kinds.next()?;
+    kinds.all(|k| k == kind).then_some(kind)
+}
+
+fn find(table: &[Field], names: &[&str]) -> Option<Kind> {
+    let (first, rest) = names.split_first()?;
+    let field = table.iter().find(|f| f.name == *first)?;
+    if rest.is_empty() { Some(field.kind) } else { find(field.below?, rest) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_come_from_the_tables() {
+        let kind = |p: &str| kind_of(&p.parse().unwrap());
+        assert_eq!(kind("response.status"), Some(Kind::U64));
+        assert_eq!(kind("request.path"), Some(Kind::Str));
+        assert_eq!(kind("elapsedTime"), Some(Kind::U64));
+        assert_eq!(kind("src.ip"), Some(Kind::Str));
+        assert_eq!(kind("request.headers[\"Host\"]"), None);
+    }
+}

@@ -1,0 +1,135 @@
+//! A lane: frames in, items out, on one thread. It owns its flow table and its dissectors; no lock, no clock.
+
+use hookline_capture::SourceStats;
+use hookline_dissect as dissect;
+use hookline_hooks::Packet;
+use hookline_item::{Frame, Item, Node, Origin, Seen, Sender, Timestamp};
+use hookline_packet::{Close, FlowStart, Limits, Sink, Stats, Streams, Transport};
+use std::{collections::HashMap, sync::Arc};
+
+/// Takes frames, gives items.
+pub(crate) struct Lane {
+    streams: Streams<Dissection>,
+    dissection: Dissection,
+}
+
+/// The sink of the streams: a conversation per flow.
+struct Dissection {
+    limits: Arc<dissect::Limits>,
+    origin: Arc<Origin>,
+    /// The origins of flows inside VLANs.
+    origins: HashMap<u16, Arc<Origin>>,
+    items: Vec<Item>,
+}
+
+impl Lane {
+    /// A lane for frames of `source`, captured by `backend`.
+    pub(crate) fn new(node: &str, backend: &'static str, source: &str, seed: u64) -> Self {
+        let node = Arc::new(Node { ip: String::new(), name: node.to_owned() });
+        let origin = Arc::new(Origin { node, backend, source: source.into(), vlan: None });
+        let dissection = Dissection { limits: Arc::default(), origin, origins: HashMap::new(), items: Vec::new() };
+        Self { streams: Streams::new(Limits::default(), seed), dissection }
+    }
+
+    /// Takes a frame. Items that it completes can be had from [`Lane::items`]. Returns what the packets hook sees of it.
+    pub(crate) fn frame(&mut self, frame: &Frame<'_>) -> Packet {
+        let summary = self.streams.frame(frame, &mut self.dissection);
+        Packet {
+            at: frame.seen.at,
+            length: frame.wire_len,
+            capture_length: u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX),
+            fragmented: summary.fragment,
+            protocol: match summary.protocol {
+                Some(6) => "tcp",
+                Some(17) => "udp",
+                _ => "",
+            },
+            addresses: summary.addresses,
+            payload_length: u32::try_from(summary.payload_len).unwrap_or(u32::MAX),
+            tcp_flags: summary.tcp_flags.map_or(0, |f| f.0),
+        }
+    }
+
+    /// Lets time pass while no frame comes.
+    pub(crate) fn advance(&mut self, now: Timestamp) {
+        self.streams.advance(now, &mut self.dissection);
+    }
+
+    /// The capture is over: what waits comes out as it is.
+    pub(crate) fn finish(&mut self) {
+        self.streams.finish(&mut self.dissection);
+    }
+
+    /// The items completed since the last call.
+    pub(crate) fn items(&mut self) -> std::vec::Drain<'_, Item> {
+        self.dissection.items.drain(..)
+    }
+
+    /// Whether items wait.
+    pub(crate) fn has_items(&self) -> bool {
+        !self.dissection.items.is_empty()
+    }
+
+    /// What was counted.
+    pub(crate) fn stats(&self) -> &Stats {
+        self.streams.stats()
+    }
+}
+
+impl Dissection {
+    fn origin_of(&mut self, vlan: Option<u16>) -> Arc<Origin> {
+        let Some(id) = vlan else { return Arc::clone(&self.origin) };
+        let origin = self.origins.entry(id).or_insert_with(|| Arc::new(Origin { vlan, ..self.origin.as_ref().clone() }));
+        Arc::clone(origin)
+    }
+}
+
+impl Sink for Dissection {
+    type Flow = dissect::Conversation;
+
+    fn open(&mut self, start: &FlowStart) -> Self::Flow {
+        let transport = match start.transport {
+            Transport::Tcp => dissect::Transport::Tcp,
+            Transport::Udp => dissect::Transport::Udp,
+        };
+        let mut flow = dissect::Flow::new(start.stream, transport, start.client, start.server);
+        flow.roles_guessed = start.roles_guessed;
+        flow.mid_stream = start.mid_stream;
+        flow.origin = self.origin_of(start.vlan);
+        dissect::Conversation::new(flow, Arc::clone(&self.limits))
+    }
+
+    fn bytes(&mut self, flow: &mut Self::Flow, from: Sender, seen: Seen, bytes: &[u8]) {
+        flow.bytes(from, seen, bytes, &mut self.items);
+    }
+
+    fn gap(&mut self, flow: &mut Self::Flow, from: Sender, seen: Seen, missing: u64) {
+        flow.gap(from, seen, missing, &mut self.items);
+    }
+
+    fn fin(&mut self, flow: &mut Self::Flow, from: Sender, seen: Seen) {
+        flow.fin(from, seen, &mut self.items);
+    }
+
+    fn close(&mut self, mut flow: Self::Flow, why: Close, seen: Seen) {
+        let why = match why {
+            Close::Fin | Close::PortReused => dissect::Close::Fin,
+            Close::Reset => dissect::Close::Reset,
+            Close::Idle => dissect::Close::Idle,
+            Close::Evicted => dissect::Close::Evicted,
+            Close::End => dissect::Close::End,
+        };
+        flow.close(why, seen, &mut self.items);
+    }
+}
+
+/// What a run counted, stage by stage.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counted {
+    pub(crate) source: SourceStats,
+    pub(crate) streams: Stats,
+    /// Items made.
+    pub(crate) items: u64,
+    /// Items that matched the filter.
+    pub(crate) matched: u64,
+}

@@ -1,0 +1,120 @@
+//! Plugins in Rust: the good one, and those that misbehave.
+
+use crate::support::{feed, guest, host, hostile, item, manifest, status};
+use hookline_bus::Kind;
+use hookline_hooks::{Change, Code, Folder, State};
+use hookline_item::Timestamp;
+
+#[test]
+fn an_alert_tells_what_it_is_about() {
+    let (host, kept) = host();
+    host.load("http-errors", Code::Wasm(guest("plugins/dist/http-errors.wasm")), manifest("")).unwrap();
+    feed(&host, &[200, 503, 0]);
+    let events = kept.events.lock().unwrap();
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].kind, Kind::Alert);
+    assert_eq!(events[0].data["title"], "503 from shop: GET /1");
+    assert_eq!(events[0].data["item"]["status"], 503);
+    assert_eq!(events[0].data["item"]["id"], item(1, 503).id());
+    let metrics = host.metrics();
+    assert!(metrics.contains("hookline_plugin_http_responses_total{plugin=\"http-errors\",class=\"2xx\"} 1"), "{metrics}");
+    let status = status(&host, "http-errors");
+    assert_eq!((status.counts.matched, status.counts.delivered), (3, 3));
+    assert_eq!(status.hooks, ["items", "packets", "query", "timer"]);
+}
+
+#[test]
+fn misbehaving_plugins_harm_nobody_else() {
+    let (host, kept) = host();
+    for mode in ["loop", "allocate", "recurse", "trap", "log"] {
+        hostile(&host, mode, mode);
+    }
+    hostile(&host, "good", "");
+    feed(&host, &[200; 640]);
+    let good = status(&host, "good");
+    assert_eq!((good.counts.matched, good.counts.delivered, good.counts.failed), (640, 640, 0));
+    for mode in ["loop", "allocate", "recurse", "trap"] {
+        let bad = status(&host, mode);
+        let counts = &bad.counts;
+        assert_eq!(bad.state, State::Backoff, "{mode}");
+        assert_eq!(counts.matched, 640, "{mode}");
+        assert_eq!(counts.delivered, 0, "{mode}");
+        assert_eq!(counts.failed + counts.skipped_backoff, 640, "{mode}: every item is accounted for");
+        assert!(counts.restarts >= 1, "{mode}");
+        assert_eq!(mode == "loop", counts.overruns > 0 && counts.traps == 0, "{mode}: {counts:?}");
+        assert_eq!(mode == "allocate", counts.memory_refused > 0, "{mode}");
+        assert!(bad.error.is_some(), "{mode}");
+    }
+    let log = status(&host, "log");
+    assert_eq!(log.counts.delivered, 640);
+    assert_eq!(log.counts.log_lines + log.counts.log_lines_suppressed, 640_000);
+    assert!(log.counts.log_lines_suppressed > 0 && kept.lines.lock().unwrap().len() as u64 == log.counts.log_lines);
+}
+
+#[test]
+fn a_replaced_plugin_misses_no_item_and_keeps_the_order() {
+    let (host, _) = host();
+    hostile(&host, "p", "");
+    let mut feeder = host.feeder();
+    for i in 0..20_000 {
+        if i % 4_000 == 1_000 {
+            hostile(&host, "p", "");
+        }
+        let item = item(i, 200);
+        feeder.advance(item.start);
+        feeder.item(&item, item.start);
+    }
+    feeder.flush(Timestamp::new(30_000, 0));
+    drop(feeder);
+    host.finish();
+    let p = status(&host, "p");
+    assert_eq!(p.reloads, 5);
+    assert_eq!((p.counts.matched, p.counts.delivered), (20_000, 20_000));
+    assert!(host.metrics().contains("hookline_plugin_hostile_seen_total{plugin=\"p\"} 20000"), "metrics survive a reload");
+}
+
+#[test]
+fn what_cannot_be_a_plugin_is_refused_with_its_reason() {
+    let (host, _) = host();
+    let refused = |code: &[u8]| host.load("x", Code::Wasm(code.to_vec()), manifest("")).unwrap_err().reason;
+    assert!(refused(b"hello").contains("not WebAssembly"));
+    assert!(refused(b"").contains("not WebAssembly"));
+    assert!(refused(&wat::parse_str("(component)").unwrap()).contains("does not export hookline:hooks/lifecycle@0.1.0"));
+    let foreign = wat::parse_str(r#"(component (import "acme:db/store@1.0.0" (instance (export "get" (func)))))"#).unwrap();
+    let reason = refused(&foreign);
+    assert!(reason.contains("`acme:db/store@1.0.0`") && reason.contains("this host does not offer"), "{reason}");
+    assert!(refused(&wat::parse_str("(module)").unwrap()).contains("does not export"));
+    let code = Code::Wasm(guest("tests/guests/dist/hostile.wasm"));
+    let said = host.load("y", code, manifest("[config]\nmode = \"refuse\"")).unwrap_err().to_string();
+    assert_eq!(said, "plugin y: I do not want to");
+    assert_eq!(status(&host, "y").state, State::Failed);
+}
+
+#[test]
+fn a_folder_is_followed() {
+    let (host, _) = host();
+    let dir = tempfile::tempdir().unwrap();
+    let mut folder = Folder::new(dir.path().to_owned());
+    let file = dir.path().join("p.wasm");
+    std::fs::write(&file, guest("tests/guests/dist/hostile.wasm")).unwrap();
+    std::fs::write(dir.path().join("p.toml"), "[config]\nmode = \"refuse\"").unwrap();
+    std::fs::write(dir.path().join("notes.txt"), "").unwrap();
+    let changes = folder.load_all(&host).unwrap();
+    assert_eq!(changes, [Change::Refused("p".into(), "I do not want to".into())]);
+    assert_eq!(folder.scan(&host).unwrap(), []);
+    // A manifest that changes makes the plugin be loaded again, once it has stopped changing.
+    std::fs::write(dir.path().join("p.toml"), "[config]\nmode = \"good\"").unwrap();
+    assert_eq!(folder.scan(&host).unwrap(), []);
+    assert_eq!(folder.scan(&host).unwrap(), [Change::Loaded("p".into())]);
+    // A broken new version leaves the old one running.
+    std::fs::write(&file, "broken").unwrap();
+    folder.scan(&host).unwrap();
+    assert!(matches!(&folder.scan(&host).unwrap()[..], [Change::Refused(..)]));
+    let p = status(&host, "p");
+    assert_eq!(p.state, State::Running);
+    assert!(p.error.unwrap().contains("the new file was not taken"));
+    std::fs::remove_file(&file).unwrap();
+    folder.scan(&host).unwrap();
+    assert_eq!(folder.scan(&host).unwrap(), [Change::Unloaded("p".into())]);
+    assert!(host.status().is_empty());
+}

@@ -1,0 +1,5 @@
+//! Real guests in a real host.
+
+mod guests;
+mod scripts;
+mod support;

@@ -1,0 +1,171 @@
+//! Write Hookline plugins in Rust.
+//!
+//! A plugin is a type that implements [`Plugin`]. It says in `init` what it wants to see, and gets it in batches of typed rows:
+//!
+//! ```ignore
+//! use hookline_sdk::{Alert, Batch, Items, Plugin, Severity, row};
+//!
+//! row! {
+//!     struct Failure<'a> {
+//!         status: u64 = "response.status",
+//!         path: &'a str = "request.path",
+//!     }
+//! }
+//!
+//! struct Errors;
+//!
+//! impl Plugin for Errors {
+//!     fn init() -> Result<Self, String> {
+//!         Items::matching("http and response.status >= 500").rows::<Failure>()?;
+//!         Ok(Self)
+//!     }
+//!     fn items(&mut self, batch: &Batch<'_>) {
+//!         for (row, item) in batch.rows::<Failure>() {
+//!             let title = format!("{} on {}", row.status, row.path);
+//!             Alert::new(Severity::Warning, title).about(&item).raise().ok();
+//!         }
+//!     }
+//! }
+//!
+//! hookline_sdk::export!(Errors);
+//! ```
+//! Build it with `hookline plugin build`, try it with `hookline plugin test`, and drop the `.wasm` into the plugin folder.
+
+mod emit;
+mod metrics;
+mod rows;
+
+/// What wit-bindgen makes of the contract: for what the rest of this crate does not wrap.
+pub mod bindings {
+    #![allow(missing_docs, clippy::all)]
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "plugin",
+        pub_export_macro: true,
+        default_bindings_module: "hookline_sdk::bindings",
+    });
+}
+
+pub use bindings::{
+    exports::hookline::hooks::query_hook::Verdict,
+    hookline::hooks::{
+        batch::ItemBatch,
+        config,
+        emit::Severity,
+        jobs, kfl,
+        log::Level,
+        types::{Column, Error, Value},
+    },
+};
+pub use emit::{Alert, action, publish};
+pub use metrics::{Counter, Gauge};
+pub use rows::{Batch, Cell, Item, Items, PacketBatch, Packets, Row};
+
+/// What a plugin does. Everything but `init` has an empty default.
+pub trait Plugin: Sized + 'static {
+    /// Makes the plugin, and subscribes to what it wants.
+    ///
+    /// # Errors
+    /// A text for the user: the plugin is not run.
+    fn init() -> Result<Self, String>;
+
+    /// Items that matched a subscription.
+    fn items(&mut self, _batch: &Batch<'_>) {}
+
+    /// Packets that matched a subscription.
+    fn packets(&mut self, _batch: &PacketBatch<'_>) {}
+
+    /// Items on their way to a client of the API; called after [`subscribe_to_queries`].
+    fn query(&mut self, _filter: &str, _items: &ItemBatch) -> Vec<Verdict> {
+        Vec::new()
+    }
+
+    /// A job that is due (see [`jobs::schedule`]).
+    ///
+    /// # Errors
+    /// A text for the log; the job stays scheduled.
+    fn job(&mut self, _tag: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// The plugin ends: replaced by a new version, or the host stops.
+    fn shutdown(&mut self) {}
+}
+
+/// Asks for [`Plugin::query`] to be called.
+///
+/// # Errors
+/// Called outside `init`.
+pub fn subscribe_to_queries() -> Result<(), String> {
+    bindings::hookline::hooks::subscribe::queries().map_err(|e| text(&e))
+}
+
+/// Writes a line to the plugin's log.
+pub fn log(level: Level, message: &str) {
+    bindings::hookline::hooks::log::write(level, message);
+}
+
+/// An error of the host as one line.
+#[must_use]
+pub fn text(error: &Error) -> String {
+    match error {
+        Error::Denied(t) => format!("denied: {t}"),
+        Error::Invalid(t) => format!("invalid: {t}"),
+        Error::Quota(t) => format!("over the limit: {t}"),
+    }
+}
+
+/// Makes `$plugin`, a [`Plugin`], the plugin of this component.
+#[macro_export]
+macro_rules! export {
+    ($plugin:ty) => {
+        mod __hookline {
+            use super::*;
+            use $crate::bindings::exports::hookline::hooks as exports;
+            use std::cell::RefCell;
+
+            thread_local! {
+                static PLUGIN: RefCell<Option<$plugin>> = const { RefCell::new(None) };
+            }
+
+            /// Runs `f` on the plugin, which `on-init` has made before anything else is called.
+            fn with<R>(f: impl FnOnce(&mut $plugin) -> R) -> R {
+                PLUGIN.with_borrow_mut(|p| f(p.as_mut().expect("the host calls on-init first")))
+            }
+
+            struct Exported;
+
+            impl exports::lifecycle::Guest for Exported {
+                fn on_init() -> Result<(), String> {
+                    let plugin = <$plugin as $crate::Plugin>::init()?;
+                    PLUGIN.set(Some(plugin));
+                    Ok(())
+                }
+                fn on_shutdown() {
+                    with($crate::Plugin::shutdown);
+                }
+            }
+            impl exports::items_hook::Guest for Exported {
+                fn on_items(subscription: u32, count: u32, columns: Vec<$crate::Column>, items: &$crate::ItemBatch) {
+                    with(|p| $crate::Plugin::items(p, &$crate::Batch::new(subscription, count, &columns, items)));
+                }
+            }
+            impl exports::packets_hook::Guest for Exported {
+                fn on_packets(subscription: u32, count: u32, columns: Vec<$crate::Column>) {
+                    with(|p| $crate::Plugin::packets(p, &$crate::PacketBatch::new(subscription, count, &columns)));
+                }
+            }
+            impl exports::query_hook::Guest for Exported {
+                fn on_query(filter: String, items: &$crate::ItemBatch) -> Vec<$crate::Verdict> {
+                    with(|p| $crate::Plugin::query(p, &filter, items))
+                }
+            }
+            impl exports::timer_hook::Guest for Exported {
+                fn on_job(tag: String) -> Result<(), String> {
+                    with(|p| $crate::Plugin::job(p, &tag))
+                }
+            }
+            $crate::bindings::export!(Exported with_types_in $crate::bindings);
+        }
+    };
+}

@@ -1,0 +1,57 @@
+//! A plugin that misbehaves in the way its configuration (`mode`) says: for tests.
+
+use hookline_sdk::{Batch, Counter, Items, Level, Plugin, config, log, row};
+
+row! {
+    struct Any<'a> {
+        status: u64 = "response.status",
+        path: &'a str = "request.path",
+    }
+}
+
+struct Hostile {
+    mode: String,
+    seen: Counter,
+}
+
+impl Plugin for Hostile {
+    fn init() -> Result<Self, String> {
+        let mode = config::get("mode").unwrap_or_default();
+        if mode == "refuse" {
+            return Err("I do not want to".to_owned());
+        }
+        Items::matching("").rows::<Any>()?;
+        Ok(Self { mode, seen: Counter::new("hostile_seen", "Items seen.", &[])? })
+    }
+
+    fn items(&mut self, batch: &Batch<'_>) {
+        match self.mode.as_str() {
+            "loop" => loop {
+                std::hint::black_box(());
+            },
+            "allocate" => {
+                let mut all = Vec::new();
+                loop {
+                    all.push(std::hint::black_box(vec![1u8; 1 << 20]));
+                }
+            }
+            "recurse" => drop(std::hint::black_box(recurse(1))),
+            _ => {}
+        }
+        for (row, item) in batch.rows::<Any>() {
+            match self.mode.as_str() {
+                "trap" => panic!("poison: {}", row.path),
+                "log" => (0..1000).for_each(|_| log(Level::Info, "flood")),
+                _ => assert!(row.status < 600 && !item.json().is_empty()),
+            }
+            self.seen.add(1.0);
+        }
+    }
+}
+
+#[allow(unconditional_recursion)]
+fn recurse(n: u64) -> u64 {
+    std::hint::black_box(recurse(n + 1) + n)
+}
+
+hookline_sdk::export!(Hostile);

@@ -1,0 +1,55 @@
+//! Builds what runs inside the sandbox: the gallery's plugins and the JavaScript shim.
+
+use crate::{
+    sh::{Result, root, run, say, target_dir},
+    toolchain::{Route, cargo_rustc, route},
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Plugins in Rust: their folder, and where they land.
+const PLUGINS: &[(&str, &str)] =
+    &[("plugins/http-errors", "plugins/dist"), ("plugins/dns-errors", "plugins/dist"), ("tests/guests/hostile", "tests/guests/dist")];
+
+/// Builds every guest. Plugins land in `plugins/dist`, the shim in `js-shim/dist`.
+pub(crate) fn build() -> Result {
+    for (dir, dist) in PLUGINS {
+        let dir = root().join(dir);
+        let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let built = build_one(&dir, "wasm32-unknown-unknown", &name.replace('-', "_"))?;
+        place(&built, &root().join(dist).join(format!("{name}.wasm")))?;
+    }
+    let built = build_one(&root().join("js-shim"), "wasm32-wasip1", "js_shim")?;
+    place(&built, &root().join("js-shim/dist/js-shim.wasm"))
+}
+
+fn build_one(dir: &Path, target: &str, artifact: &str) -> Result<PathBuf> {
+    let mut cmd = cargo_rustc(dir, target)?;
+    let out = target_dir().join("guests");
+    cmd.env("CARGO_TARGET_DIR", &out);
+    if target == "wasm32-wasip1" {
+        // QuickJS is C: clang compiles it, bindgen reads its headers.
+        cmd.env("RQUICKJS_SYS_NO_WASI_SDK", "1")
+            .env("LIBCLANG_PATH", "/usr/lib/llvm-19/lib")
+            .env("CC_wasm32_wasip1", "clang-19")
+            .env("AR_wasm32_wasip1", "llvm-ar-19")
+            .env("BINDGEN_EXTRA_CLANG_ARGS_wasm32_wasip1", "--target=wasm32-wasi -fvisibility=default")
+            .env("CFLAGS_wasm32_wasip1", "--target=wasm32-wasi -O3");
+    }
+    let how = if route(target) == Some(Route::Debian) { "Debian's rustc" } else { "the active toolchain" };
+    say(&format!("building {} for {target} with {how}", dir.file_name().unwrap_or_default().to_string_lossy()));
+    run(&mut cmd)?;
+    Ok(out.join(target).join("release").join(format!("{artifact}.wasm")))
+}
+
+/// Copies `from` to `to` unless they are the same already, so that nothing that depends on it is built anew.
+fn place(from: &Path, to: &Path) -> Result {
+    let new = fs::read(from).map_err(|e| format!("{}: {e}", from.display()))?;
+    if fs::read(to).is_ok_and(|old| old == new) {
+        return Ok(());
+    }
+    let dir = to.parent().expect("a file lies in a folder");
+    fs::create_dir_all(dir).and_then(|()| fs::write(to, new)).map_err(|e| format!("{}: {e}", to.display()))
+}
