@@ -152,12 +152,15 @@ impl Packet {
 
     /// Whether `self` asks what `other` is about: the same first question, in any case of letters (RFC 4343).
     pub(super) fn same_question(&self, other: &Self) -> bool {
-        let bytes = |p: &Self| p.raw.get(HEADER_LEN..p.question_end).unwrap_or_default().to_owned();
-        if bytes(self).eq_ignore_ascii_case(&bytes(other)) {
+        if self.first_question().eq_ignore_ascii_case(other.first_question()) {
             return true;
         }
         let (Some(a), Some(b)) = (self.questions().next(), other.questions().next()) else { return false };
         a.kind == b.kind && a.class == b.class && name::text(&self.raw, a.name_at).eq_ignore_ascii_case(&name::text(&other.raw, b.name_at))
+    }
+
+    fn first_question(&self) -> &[u8] {
+        self.raw.get(HEADER_LEN..self.question_end).unwrap_or_default()
     }
 
     /// The response code with the upper bits of EDNS (RFC 6891 §6.1.3).
@@ -203,6 +206,12 @@ fn fixed(i: &[u8]) -> IResult<&[u8], (u16, u16, u32, usize)> {
     let (i, len) = be_u16(i)?;
     let (i, _) = take(len)(i)?;
     Ok((i, (kind, class, ttl, usize::from(len))))
+}
+
+/// Whether bytes on a usual port may be a DNS message, perhaps a damaged one: a sensible header, or an entry that can be read.
+pub(super) fn is_likely(message: &[u8]) -> bool {
+    let Some(header) = Header::parse(message) else { return false };
+    header.is_plausible(message.len()) || (header.counts[0] > 0 && question(message, HEADER_LEN).is_ok())
 }
 
 /// Whether bytes on an unusual port are a DNS message beyond doubt: one usual question, sensible flags and counts, and no byte too many.

@@ -1,7 +1,7 @@
 //! DNS over UDP and TCP: RFC 1035, with EDNS (RFC 6891), mDNS (RFC 6762), LLMNR (RFC 4795), updates (RFC 2136) and notifications (RFC 1996).
 //!
-//! Ports 53, 5353 (mDNS) and 5355 (LLMNR) are taken for it whenever there is a whole header; on other ports a message must be plausible in
-//! every detail. Over TCP each message has its length before it (RFC 1035 §4.2.2); a segment may hold several.
+//! What goes to port 53 is taken for it whenever there is a whole header; on ports 5353 (mDNS) and 5355 (LLMNR), or from port 53, a sensible
+//! header or one whole question is needed; on other ports a message must be plausible in every detail. Over TCP each message has its length before it (RFC 1035 §4.2.2); a segment may hold several.
 //! Not read: NetBIOS names (port 137), DNS inside TLS, HTTPS or QUIC.
 //!
 //! Limits: [`crate::Limits`] `queries_max` and `query_timeout`; names, see [`name`].
@@ -12,6 +12,7 @@ mod message;
 mod name;
 mod pair;
 mod rdata;
+mod value;
 
 use crate::{Anomaly, Dissector, Flow, Probe, Transport, Verdict};
 use frame::Header;
@@ -79,7 +80,9 @@ fn probe(probe: &Probe<'_>) -> Verdict {
 /// One whole message.
 fn probe_message(probe: &Probe<'_>, message: &[u8], usual: bool) -> Verdict {
     match Header::parse(message) {
-        Some(header) if usual || frame::is_plausible(message) => role(probe, header),
+        Some(header) if probe.flow.server.port() == DNS_PORT || usual && frame::is_likely(message) || frame::is_plausible(message) => {
+            role(probe, header)
+        }
         _ => Verdict::No,
     }
 }

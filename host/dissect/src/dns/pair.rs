@@ -137,8 +137,8 @@ impl Dns {
 
     fn reply(&mut self, cx: &mut Context<'_>, reply: Packet, half: Half, mut anomalies: Vec<&'static str>) {
         let asks = |w: &Waiting| {
-            let known = reply.whole[0] == 0 || w.query.same_question(&reply);
-            w.from != cx.from && w.query.header.id == reply.header.id && known
+            let same_id = w.from != cx.from && w.query.header.id == reply.header.id;
+            same_id && (reply.whole[0] == 0 || w.query.same_question(&reply))
         };
         let found = self.waiting.iter().position(asks).and_then(|at| self.waiting.remove(at));
         let Some(mut waiting) = found else {

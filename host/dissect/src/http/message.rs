@@ -2,9 +2,8 @@
 
 use super::{
     body::Body,
-    decode::{self, Decoded},
+    content::{CONTENT_FIELDS, Content, POST_DATA_FIELDS, PostData, REQUEST_BODY_FIELDS, RequestBody},
     frame::{Head, Span, StartLine, Version, is_token},
-    params::{self, Param},
     target::{self, Target},
 };
 use crate::{
@@ -12,7 +11,7 @@ use crate::{
     map::{Map, Repeats},
 };
 use hookline_item::{List, Message, Object, Seen, Value, object};
-use std::{borrow::Cow, cell::OnceCell};
+use std::borrow::Cow;
 
 /// A request or a response, as it came.
 #[derive(Debug, Default)]
@@ -56,12 +55,12 @@ impl Part {
         }
     }
 
-    fn mime_type(&self) -> Value<'_> {
+    pub(super) fn mime_type(&self) -> Value<'_> {
         self.head.value("content-type").map_or(Value::Absent, Value::lossy)
     }
 
     fn content(&self) -> Content<'_> {
-        Content { part: self, decoded: OnceCell::new() }
+        Content::new(self)
     }
 
     fn headers(&self) -> Value<'_> {
@@ -315,60 +314,6 @@ fn canonical(name: &[u8]) -> Cow<'_, str> {
     Cow::Owned(canonical.collect())
 }
 
-/// A body, decoded at most once however many of its fields are asked for.
-struct Content<'a> {
-    part: &'a Part,
-    decoded: OnceCell<Option<Decoded<'a>>>,
-}
-
-impl Content<'_> {
-    fn decoded(&self) -> Option<&Decoded<'_>> {
-        let decode = || {
-            let codings: Vec<_> = self.part.head.values("content-encoding").collect();
-            decode::decode(self.part.body.decodable(), &codings.join(&b','), self.part.decoded_max)
-        };
-        self.decoded.get_or_init(decode).as_ref()
-    }
-
-    /// The body without its content codings; as it came where they cannot be undone.
-    fn bytes(&self) -> &[u8] {
-        self.decoded().map_or(&self.part.body.bytes, |d| &d.bytes)
-    }
-
-    /// Size without content codings: of bodies without any, it is the size on the wire.
-    fn decoded_size(&self) -> Option<u64> {
-        let coded = self.part.head.value("content-encoding").is_some();
-        if coded { self.decoded().map(|d| d.size) } else { Some(self.part.body.size) }
-    }
-
-    fn cut(&self) -> u64 {
-        self.part.body.cut + self.decoded.get().and_then(Option::as_ref).map_or(0, |d| d.cut)
-    }
-
-    fn base64(&self) -> Value<'_> {
-        let bytes = self.bytes();
-        if bytes.is_empty() { Value::from("") } else { Value::Bytes(bytes) }
-    }
-
-    /// Text as it is, anything else as bytes.
-    fn text(&self) -> Value<'_> {
-        std::str::from_utf8(self.bytes()).map_or_else(|_| self.base64(), Value::from)
-    }
-
-    fn encoding(&self) -> Value<'_> {
-        if std::str::from_utf8(self.bytes()).is_ok() { Value::Absent } else { Value::from("base64") }
-    }
-}
-
-/// A request's body.
-struct RequestBody<'a>(Content<'a>);
-
-/// A request's body as HAR has it.
-struct PostData<'a> {
-    content: Content<'a>,
-    params: Vec<Param>,
-}
-
 impl Request {
     fn body(&self) -> Value<'_> {
         if self.part.body.size == 0 { Value::Absent } else { Value::MadeObject(Box::new(RequestBody(self.part.content()))) }
@@ -378,9 +323,7 @@ impl Request {
         if self.part.body.size == 0 {
             return Value::Absent;
         }
-        let content = self.part.content();
-        let params = self.part.head.value("content-type").map(|t| params::parse(t, content.bytes())).unwrap_or_default();
-        Value::MadeObject(Box::new(PostData { content, params }))
+        Value::MadeObject(Box::new(PostData::new(self.part.content())))
     }
 }
 
@@ -401,37 +344,6 @@ object! {
         "bodySize": U64, "Bytes of the body after transfer coding, before content coding" => r.part.body.size;
         "body": Object(REQUEST_BODY_FIELDS), "The body; absent without one" => r.body();
         "trailers": Object, "Trailer fields by name, after a chunked body" => r.part.trailers();
-    }
-}
-
-object! {
-    PostData<'_> as p, POST_DATA_FIELDS {
-        "mimeType": Str, "Content-Type" => p.content.part.mime_type();
-        "params": List, "Form fields (name, value, fileName, contentType) of urlencoded and multipart bodies" => Value::List(&p.params);
-        "text": Str, "The body without content coding; base64 if it is not UTF-8; empty for forms, whose params are listed" => if p.params.is_empty() { p.content.text() } else { Value::from("") };
-        "encoding": Str, "base64, or absent where text is plain" => if p.params.is_empty() { p.content.encoding() } else { Value::Absent };
-    }
-}
-
-object! {
-    RequestBody<'_> as b, REQUEST_BODY_FIELDS {
-        "size": U64, "Bytes after transfer coding" => b.0.part.body.size;
-        "decodedSize": U64, "Bytes after content coding; absent if that cannot be undone" => b.0.decoded_size();
-        "mimeType": Str, "Content-Type" => b.0.part.mime_type();
-        "text": Str, "The body without content coding; base64 if it is not UTF-8" => b.0.text();
-        "encoding": Str, "base64, or absent where text is plain" => b.0.encoding();
-        "cut": U64, "Bytes that were seen and are not in text, being over the limit" => b.0.cut();
-    }
-}
-
-object! {
-    Content<'_> as c, CONTENT_FIELDS {
-        "size": U64, "Bytes after transfer coding" => c.part.body.size;
-        "decodedSize": U64, "Bytes after content coding; absent if that cannot be undone" => c.decoded_size();
-        "mimeType": Str, "Content-Type" => c.part.mime_type();
-        "text": Bytes, "The body without content coding, always in base64 (Kubeshark's scripts expect that)" => c.base64();
-        "encoding": Str, "Always base64" => "base64";
-        "cut": U64, "Bytes that were seen and are not in text, being over the limit" => c.cut();
     }
 }
 

@@ -8,11 +8,13 @@
 //! Limits (see [`crate::Limits`]): `head_max`, `fields_max`, `body_max`, `decoded_max`, `requests_max`, `requests_bytes_max`, `interim_max`.
 
 mod body;
+mod content;
 mod decode;
 mod frame;
 mod message;
 mod pair;
 mod params;
+mod session;
 mod target;
 
 use crate::{Anomaly, Dissector, Probe, Transport, Verdict};
@@ -26,7 +28,7 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
     transports: &[Transport::Tcp],
     ports: &[80, 8080, 8000, 3128],
     probe,
-    new_session: |_, _| Box::new(pair::Http::default()),
+    new_session: |_, _| Box::new(session::Http::default()),
     request: message::REQUEST_FIELDS,
     response: message::RESPONSE_FIELDS,
     data: &[],
