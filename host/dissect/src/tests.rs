@@ -123,6 +123,43 @@ fn tunnels_and_upgrades_end_http() {
 }
 
 #[test]
+fn bodies_are_decoded_when_asked_for() {
+    let gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xcb\x48\xcd\xc9\xc9\x07\0\x86\xa6\x10\x36\x05\0\0\0";
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", gzip.len());
+    let items = whole(80, &[(CLIENT, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"), (SERVER, &[head.as_bytes(), gzip].concat())]);
+    let want = serde_json::json!({"size": gzip.len(), "decodedSize": 5, "text": "aGVsbG8=", "encoding": "base64", "cut": 0});
+    assert_eq!(items[0]["response"]["content"], want);
+}
+
+#[test]
+fn forms_are_taken_apart() {
+    let request = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 7\r\n\r\na=1&b=+";
+    let item = &whole(80, &[(CLIENT, request)])[0]["request"];
+    let params = serde_json::json!([{"name": "a", "value": "1"}, {"name": "b", "value": " "}]);
+    assert_eq!((&item["postData"]["params"], &item["postData"]["text"], &item["body"]["text"]), (&params, &"".into(), &"a=1&b=+".into()));
+}
+
+#[test]
+fn a_broken_chunk_ends_its_message_only() {
+    let (mut c, mut out) = (tcp(80), Vec::new());
+    c.bytes(CLIENT, at(1), b"GET /1 HTTP/1.1\r\nHost: h\r\n\r\n", &mut out);
+    c.bytes(SERVER, at(2), b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n", &mut out);
+    c.bytes(CLIENT, at(3), b"GET /2 HTTP/1.1\r\nHost: h\r\n\r\n", &mut out);
+    c.bytes(SERVER, at(4), b"HTTP/1.1 204 No Content\r\n\r\n", &mut out);
+    let items = shown(&out);
+    assert_eq!((&items[0]["anomalies"], &items[0]["response"]["bodySize"]), (&serde_json::json!(["chunk-invalid"]), &3.into()));
+    assert_eq!((&items[1]["request"]["url"], &items[1]["response"]["status"]), (&"/2".into(), &204.into()));
+}
+
+#[test]
+fn a_malformed_request_is_read_once_the_server_speaks_http() {
+    let items = whole(80, &[(CLIENT, b"OPTIONS HTTP/1.1\r\nHost: h\r\n\r\n"), (SERVER, b"HTTP/1.0 400 Bad Request\r\n\r\nno")]);
+    assert_eq!((&items[0]["method"], &items[0]["status"]), (&"OPTIONS".into(), &400.into()));
+    assert_eq!(items[0]["anomalies"], serde_json::json!(["request-line-invalid"]));
+    assert!(whole(6379, &[(CLIENT, b"GET key\r\n"), (SERVER, b"$1\r\nx\r\n")]).is_empty());
+}
+
+#[test]
 fn holes_in_bodies_are_counted_and_later_messages_read() {
     let (mut c, mut out) = (tcp(80), Vec::new());
     c.bytes(CLIENT, at(1), b"GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n", &mut out);

@@ -179,10 +179,10 @@ object! {
         "opCode": Str, "Query, Status, Notify, Update, …" => q.0.header.opcode().name().into_owned();
         "opCodeId": U64, "Its number" => q.0.header.opcode().0;
         "flags": Object(FLAGS_FIELDS), "Header flags (RFC 1035 §4.1.1)" => &q.0.header;
-        "questions": List, "name, type, typeId, class, classId of each question" => questions(&q.0);
-        "answers": List, "Known answers (mDNS) and prerequisites (Update): records as in a response" => some_records(&q.0, 1);
-        "authorities": List, "Records to change (Update)" => some_records(&q.0, 2);
-        "additionals": List, "Additional records, OPT among them" => some_records(&q.0, 3);
+        "questions": List(QUESTION_FIELDS), "name, type, typeId, class, classId of each question" => questions(&q.0);
+        "answers": List(RECORD_FIELDS), "Known answers (mDNS) and prerequisites (Update): records as in a response" => some_records(&q.0, 1);
+        "authorities": List(RECORD_FIELDS), "Records to change (Update)" => some_records(&q.0, 2);
+        "additionals": List(RECORD_FIELDS), "Additional records, OPT among them" => some_records(&q.0, 3);
     }
 }
 
@@ -195,9 +195,9 @@ object! {
         "rcode": U64, "Response code with the upper bits of EDNS" => r.0.rcode();
         "flags": Object(FLAGS_FIELDS), "Header flags (RFC 1035 §4.1.1)" => &r.0.header;
         "truncated": Bool, "TC: the answer did not fit" => r.0.header.flag(6);
-        "questions": List, "name, type, typeId, class, classId of each question" => questions(&r.0);
-        "answers": List, "Answer records: name, type, typeId, class, classId, ttl and the field of their type" => records(&r.0, 1);
-        "authorities": List, "Authority records" => records(&r.0, 2);
-        "additionals": List, "Additional records, OPT among them" => records(&r.0, 3);
+        "questions": List(QUESTION_FIELDS), "name, type, typeId, class, classId of each question" => questions(&r.0);
+        "answers": List(RECORD_FIELDS), "Answer records: name, type, typeId, class, classId, ttl and the field of their type" => records(&r.0, 1);
+        "authorities": List(RECORD_FIELDS), "Authority records" => records(&r.0, 2);
+        "additionals": List(RECORD_FIELDS), "Additional records, OPT among them" => records(&r.0, 3);
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     decode::{self, Decoded},
     message::Part,
-    params::{self, Param},
+    params::{self, PARAM_FIELDS, Param},
 };
 use hookline_item::{Value, object};
 use std::cell::OnceCell;
@@ -78,7 +78,7 @@ pub(super) struct PostData<'a> {
 object! {
     PostData<'_> as p, POST_DATA_FIELDS {
         "mimeType": Str, "Content-Type" => p.content.part.mime_type();
-        "params": List, "Form fields (name, value, fileName, contentType) of urlencoded and multipart bodies" => Value::List(&p.params);
+        "params": List(PARAM_FIELDS), "Form fields (name, value, fileName, contentType) of urlencoded and multipart bodies" => Value::List(&p.params);
         "text": Str, "The body without content coding; base64 if it is not UTF-8; empty for forms, whose params are listed" => if p.params.is_empty() { p.content.text() } else { Value::from("") };
         "encoding": Str, "base64, or absent where text is plain" => if p.params.is_empty() { p.content.encoding() } else { Value::Absent };
     }

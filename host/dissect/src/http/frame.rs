@@ -77,6 +77,11 @@ impl Head {
         self.fields.iter().map(|f| (f.name.of(&self.block), f.value.of(&self.block)))
     }
 
+    /// The field at `index`.
+    pub(super) fn field(&self, index: usize) -> Option<(&[u8], &[u8])> {
+        self.fields.get(index).map(|f| (f.name.of(&self.block), f.value.of(&self.block)))
+    }
+
     /// The values of the fields called `name`, in any case.
     pub(super) fn values<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
         self.fields().filter(move |(n, _)| n.eq_ignore_ascii_case(name.as_bytes())).map(|(_, v)| v)

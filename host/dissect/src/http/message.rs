@@ -273,7 +273,7 @@ impl List for HeaderList<'_> {
         self.0.fields.len()
     }
     fn at(&self, index: usize) -> Value<'_> {
-        self.0.fields().nth(index).map_or(Value::Absent, |(name, value)| Value::MadeList(Box::new(HeaderPair { name, value })))
+        self.0.field(index).map_or(Value::Absent, |(name, value)| Value::MadeList(Box::new(HeaderPair { name, value })))
     }
 }
 
@@ -360,7 +360,7 @@ object! {
         "headersSize": U64, "Bytes of the status line and the header fields" => r.part.head_len;
         "bodySize": U64, "Bytes of the body after transfer coding, before content coding" => r.part.body.size;
         "trailers": Object, "Trailer fields by name, after a chunked body" => r.part.trailers();
-        "interim": List, "1xx responses before this one: status, statusText, headers" => r.interim();
+        "interim": List(INTERIM_FIELDS), "1xx responses before this one: status, statusText, headers" => r.interim();
     }
 }
 
