@@ -192,6 +192,7 @@ fn a_gap_over_a_boundary_resynchronises_at_the_next_start_line() {
 fn http_0_9_is_read() {
     let items = whole(80, &[(CLIENT, b"GET /old\r\n"), (SERVER, b"<html>hello</html>")]);
     assert_eq!((&items[0]["protocol"]["version"], &items[0]["response"]["bodySize"]), (&"0.9".into(), &18.into()));
+    assert!(whole(6379, &[(CLIENT, b"GET /key\r\n"), (SERVER, b"$1\r\nx\r\n")]).is_empty());
 }
 
 #[test]

@@ -281,6 +281,8 @@ pub(super) const fn is_token(b: u8) -> bool {
 pub(super) enum Opening {
     Request,
     Response,
+    /// A line as in HTTP/0.9, which other protocols have too.
+    Simple,
     /// A method that is defined, in a line that is not: the other side will tell.
     Odd,
     Unsure,
@@ -302,6 +304,7 @@ pub(super) fn opening(bytes: &[u8]) -> Opening {
     };
     match start_line(line.strip_suffix(b"\r").unwrap_or(line), 0) {
         Some(StartLine::Request { version: Version::UNKNOWN, .. }) => Opening::Odd,
+        Some(StartLine::Request { version: Version::V0_9, .. }) => Opening::Simple,
         Some(StartLine::Request { .. }) => Opening::Request,
         Some(StartLine::Status { .. }) => Opening::Response,
         None => Opening::Other,
@@ -434,6 +437,7 @@ mod tests {
         assert_eq!(opening(b"GET / HT"), Opening::Unsure);
         assert_eq!(opening(b"HTTP/1.1 200"), Opening::Response);
         assert_eq!(opening(b"GET key\r\n"), Opening::Odd);
+        assert_eq!(opening(b"GET /key\r\n"), Opening::Simple);
         assert_eq!(opening(b"OPTIONS sip:a@b SIP/2.0\r\n"), Opening::Other);
         assert_eq!(opening(b"\r\nPOST /x HTTP/1.0\r\n"), Opening::Request);
         assert_eq!(opening(b"220 mail ready\r\n"), Opening::Other);

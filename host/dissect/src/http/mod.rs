@@ -1,6 +1,7 @@
 //! HTTP/1.x over TCP: RFC 9110 (semantics), RFC 9112 (messages), RFC 1945 (HTTP/1.0 and 0.9).
 //!
-//! Default ports 80, 8080, 8000, 3128; recognised by its start lines on any port, also in the middle of a flow.
+//! Default ports 80, 8080, 8000, 3128; recognised by its start lines on any port (HTTP/0.9 on these), also in the middle of
+//! a flow.
 //! Read: pipelining, chunked coding with extensions and trailers, interim responses, bodies until close, obsolete folds, bare LF,
 //! arbitrary methods and forms of target, `CONNECT` (the stream is opaque after 2xx) and `Upgrade` (opaque after 101).
 //! Not read: multipart/byteranges as a framing (RFC 2616 §4.4, gone since RFC 7230).
@@ -39,7 +40,9 @@ fn probe(probe: &Probe<'_>) -> Verdict {
     match frame::opening(probe.bytes) {
         Opening::Request => Verdict::Yes(Sender::Client),
         Opening::Response => Verdict::Yes(Sender::Server),
-        Opening::Unsure | Opening::Odd => Verdict::Maybe,
+        // A Redis client may send such a line too: the port decides.
+        Opening::Simple if probe.flow.uses_port(DISSECTOR.ports) => Verdict::Yes(Sender::Client),
+        Opening::Unsure | Opening::Odd | Opening::Simple => Verdict::Maybe,
         Opening::Other => Verdict::No,
     }
 }

@@ -175,7 +175,7 @@ impl Http {
             if version > Version::V1_0 && part.head.value("host").is_none() {
                 anomalies.push(anomaly::HOST_MISSING);
             }
-            body::framing(&part.head, Kind::Request, &mut |a| anomalies.push(a))
+            body::framing(&part.head, Kind::Request, &mut |a| note(&mut anomalies, a))
         };
         if self.queue.make_room(cx) {
             self.lose(Sender::Server);
@@ -212,7 +212,7 @@ impl Http {
         let method = waiting.exchange.method();
         let tunnel = status == 101 || (method == b"CONNECT" && (200..300).contains(&status));
         let kind = if tunnel || matches!(status, 204 | 304) || method == b"HEAD" { Kind::Bodiless } else { Kind::Response };
-        let framing = body::framing(&part.head, kind, &mut |a| anomalies.push(a));
+        let framing = body::framing(&part.head, kind, &mut |a| note(&mut anomalies, a));
         waiting.answer(part);
         waiting.anomalies.append(&mut anomalies);
         match framing {
@@ -232,8 +232,8 @@ impl Http {
     fn interim(&mut self, cx: &mut Context<'_>, part: Part, mut anomalies: Vec<&'static str>) {
         let interim_max = cx.limits.interim_max;
         let waiting = self.queue.answered();
-        waiting.anomalies.append(&mut anomalies);
         if waiting.interim.len() < interim_max {
+            waiting.anomalies.append(&mut anomalies);
             waiting.interim.push(Interim(part));
         }
     }
@@ -428,6 +428,13 @@ impl Http {
             State::Head | State::Lost => {}
         }
         self.side(cx.from).state = State::Lost;
+    }
+}
+
+/// Adds a name that is not there yet: a field can be wrong a thousand times.
+fn note(anomalies: &mut Vec<&'static str>, name: &'static str) {
+    if !anomalies.contains(&name) {
+        anomalies.push(name);
     }
 }
 
