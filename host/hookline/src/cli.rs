@@ -1,0 +1,218 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::{net::SocketAddr, path::PathBuf};
+
+/// Actionable network observability: live traffic in, sandboxed hooks' alerts out.
+#[derive(Debug, Parser)]
+#[command(name = "hookline", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Log more: -v for info, -vv for debug. HOOKLINE_LOG takes tracing filters.
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Sample traffic, sample hooks, a dashboard: nothing else needed.
+    #[command(after_help = "Example:\n  hookline demo --once")]
+    Demo(Demo),
+    /// Watch an interface: dissect its traffic, run plugins, deliver what they say, serve the dashboard.
+    #[command(after_help = "Example:\n  hookline run -i eth0 --plugins ./hooks")]
+    Run(Run),
+    /// Read a capture file and print its items.
+    #[command(after_help = "Example:\n  hookline read a.pcap --kfl 'http and response.status == 500' --format ndjson")]
+    Read(Read),
+    /// Run a Kubeshark script as it is.
+    #[command(subcommand)]
+    Script(Script),
+    /// Check a filter, or explain it on an item.
+    #[command(after_help = "Example:\n  hookline kfl 'http and response.status >= 500' --item item.json")]
+    Kfl(Kfl),
+    /// Write, build, check and test plugins.
+    #[command(subcommand)]
+    Plugin(Plugin),
+}
+
+/// What plugins are run, and what they are given.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct PluginArgs {
+    /// Folder of plugins: NAME.wasm or NAME.js, each with an optional manifest NAME.toml.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) plugins: Option<PathBuf>,
+    /// A value that plugins may be granted to read; without =VALUE it is taken from the environment.
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<String>,
+    /// Show what plugins emit on standard error instead of delivering it.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Name of this node, in item ids and subjects.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Read {
+    /// A pcap or pcapng file, plain or compressed by gzip or zstd; - is standard input.
+    pub(crate) file: PathBuf,
+    /// Only items that match this filter.
+    #[arg(long, value_name = "FILTER", default_value = "")]
+    pub(crate) kfl: String,
+    /// How items are printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) plugins: PluginArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// One item a line, as JSON.
+    Ndjson,
+    /// One line an item, for people.
+    Text,
+    /// An HTTP archive (HAR 1.2) of the HTTP items.
+    Har,
+    /// Suricata's EVE JSON, of HTTP and DNS items.
+    Eve,
+    /// Counts alone.
+    Summary,
+    /// Nothing: for measuring, or for the sake of plugins.
+    None,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    /// The interface to capture on.
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) interface: String,
+    /// Also see frames that are not addressed to this machine.
+    #[arg(long)]
+    pub(crate) promiscuous: bool,
+    #[command(flatten)]
+    pub(crate) plugins: PluginArgs,
+    #[command(flatten)]
+    pub(crate) serve: Serve,
+}
+
+/// The dashboard and the data behind it.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Serve {
+    /// Address of the dashboard and the API. It has no log-in: keep it on a loopback address.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8898")]
+    pub(crate) listen: SocketAddr,
+    /// Folder for the item index and the event queue; without it they are kept in memory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Items kept, oldest go first.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub(crate) keep_items: u64,
+    /// Bytes of items kept, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 512)]
+    pub(crate) keep_mib: u64,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Demo {
+    /// One pass over the sample traffic, then a summary.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Address of the dashboard.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8898")]
+    pub(crate) listen: SocketAddr,
+    /// Do not open a browser.
+    #[arg(long)]
+    pub(crate) no_open: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Script {
+    /// Run a script on a capture file or an interface; its console is printed on standard output.
+    #[command(after_help = "Example:\n  hookline script run count.js --read a.pcap")]
+    Run(ScriptRun),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ScriptRun {
+    /// The script.
+    pub(crate) file: PathBuf,
+    /// A capture file; - is standard input.
+    #[arg(long, value_name = "FILE", conflicts_with = "interface", required_unless_present = "interface")]
+    pub(crate) read: Option<PathBuf>,
+    /// An interface to capture on.
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) interface: Option<String>,
+    /// A value for the script's env; without =VALUE it is taken from the environment.
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<String>,
+    /// Show what the script emits on standard error instead of delivering it.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Kfl {
+    /// The filter.
+    pub(crate) filter: String,
+    /// A file with an item as JSON, or items one a line; - is standard input. Prints whether each matches.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) item: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Plugin {
+    /// Make the folder of a new plugin, ready to be built.
+    #[command(after_help = "Example:\n  hookline plugin new my-hook --lang rust")]
+    New {
+        /// Its name: the folder's and the plugin's.
+        name: PathBuf,
+        /// The language.
+        #[arg(long, value_enum, default_value_t = Language::Rust)]
+        lang: Language,
+    },
+    /// Build the plugin in a folder; writes NAME.wasm there.
+    #[command(after_help = "Example:\n  hookline plugin build my-hook")]
+    Build {
+        /// Its folder.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Load a plugin and say what it is: hooks, subscriptions, grants; or why it is refused.
+    #[command(after_help = "Example:\n  hookline plugin check my-hook.wasm")]
+    Check {
+        /// A .wasm or .js file.
+        file: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run a plugin on a capture and show what it says; or compare that with what is expected.
+    #[command(after_help = "Example:\n  hookline plugin test my-hook.wasm --read a.pcap --expect expected.ndjson")]
+    Test {
+        /// A .wasm or .js file.
+        file: PathBuf,
+        /// The capture file.
+        #[arg(long, value_name = "FILE")]
+        read: PathBuf,
+        /// The events that it must emit, one a line as JSON: each line's fields must be in the event's.
+        #[arg(long, value_name = "FILE")]
+        expect: Option<PathBuf>,
+        /// A value for the plugin's env.
+        #[arg(long, value_name = "NAME[=VALUE]")]
+        env: Vec<String>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// Rust, with the SDK beside it.
+    Rust,
+    /// JavaScript, for the shim.
+    Js,
+}

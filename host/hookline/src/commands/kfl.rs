@@ -1,0 +1,57 @@
+//! `hookline kfl`: is this a filter, and what does it make of these items?
+
+use crate::{cli::Kfl, error::usage};
+use anyhow::Context as _;
+use hookline_item::Timestamp;
+use hookline_kfl::Filter;
+use serde_json::{Map, Value, json};
+use std::{
+    io::{Read as _, Write as _},
+    path::Path,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+pub(crate) fn run(args: &Kfl) -> anyhow::Result<()> {
+    let filter = parse(&args.filter, args.json)?;
+    let mut out = std::io::stdout().lock();
+    let Some(file) = &args.item else {
+        let said = if args.json { json!({ "valid": true }).to_string() } else { "valid".to_owned() };
+        return Ok(writeln!(out, "{said}")?);
+    };
+    for (line, item) in (1..).zip(read_items(file)?) {
+        let matches = filter.matches(&item, now());
+        let id = item.get("id").and_then(Value::as_str).unwrap_or("");
+        if args.json {
+            writeln!(out, "{}", json!({ "item": id, "line": line, "matches": matches }))?;
+        } else {
+            writeln!(out, "{}  item {line} {id}", if matches { "match   " } else { "no match" })?;
+        }
+    }
+    Ok(())
+}
+
+/// Compiles a filter from the command line; an error is shown with its place.
+pub(crate) fn parse(text: &str, json: bool) -> anyhow::Result<Filter> {
+    Filter::parse(text).map_err(|e| {
+        if json {
+            let said = json!({ "valid": false, "line": e.line, "column": e.column, "start": e.span.start, "end": e.span.end, "message": e.message, "help": e.help });
+            return usage(said.to_string());
+        }
+        usage(format!("this is not a filter\n{}", e.render(text).trim_start_matches("error: ")))
+    })
+}
+
+/// The objects of a JSON file: one, or one a line.
+fn read_items(file: &Path) -> anyhow::Result<Vec<Map<String, Value>>> {
+    let mut text = String::new();
+    let read = if file.as_os_str() == "-" { std::io::stdin().read_to_string(&mut text) } else { std::fs::File::open(file).and_then(|mut f| f.read_to_string(&mut text)) };
+    read.with_context(|| format!("cannot read {}", file.display()))?;
+    let items: Result<Vec<_>, _> = serde_json::Deserializer::from_str(&text).into_iter().collect();
+    items.map_err(|e| usage(format!("{}: this is not an item: {e}", file.display())))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the edge: `now()` on a file of items means the time of asking")]
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::new(since.as_secs(), since.subsec_nanos())
+}

@@ -1,0 +1,114 @@
+//! Makes the hook host out of what the command line says.
+
+use crate::{embedded, error::usage, fields};
+use hookline_bus::Event;
+use hookline_hooks::{Change, Folder, HookHost, LogLine, Options, Outbox};
+use hookline_item::Timestamp;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// What a host is made with.
+pub(crate) struct Setup<'a> {
+    pub(crate) env: &'a [String],
+    pub(crate) node: &'a str,
+    /// Packets come from a file.
+    pub(crate) replay: bool,
+    pub(crate) now: Timestamp,
+}
+
+/// A host without plugins.
+pub(crate) fn host(setup: &Setup<'_>, outbox: Arc<dyn Outbox>) -> anyhow::Result<HookHost> {
+    let options = Options {
+        cache: cache_dir(),
+        script_engine: embedded::SCRIPT_ENGINE.map(<[u8]>::to_vec),
+        node: setup.node.to_owned(),
+        env: env_values(setup.env)?,
+        kind_of: Box::new(fields::kind_of),
+        replay: setup.replay,
+        now: setup.now,
+    };
+    HookHost::new(options, outbox).map_err(anyhow::Error::msg)
+}
+
+/// Loads the plugins of a folder; a plugin that is refused is an error of the folder's owner.
+pub(crate) fn load_folder(host: &HookHost, dir: &Path) -> anyhow::Result<Folder> {
+    if !dir.is_dir() {
+        return Err(usage(format!("{}: there is no such folder of plugins", dir.display())));
+    }
+    let mut folder = Folder::new(dir.to_owned());
+    for change in folder.load_all(host).map_err(|e| usage(format!("{}: {e}", dir.display())))? {
+        if let Change::Refused(name, reason) = change {
+            eprintln!("warning: plugin {name} in {} is not run: {reason}", dir.display());
+        }
+    }
+    Ok(folder)
+}
+
+/// Where compiled plugins are kept between runs: `$XDG_CACHE_HOME/hookline`, else `~/.cache/hookline`.
+fn cache_dir() -> Option<PathBuf> {
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
+    let home = || std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".cache"));
+    Some(base.or_else(home)?.join("hookline"))
+}
+
+/// `NAME=VALUE`, or `NAME` for the value that it has in our own environment.
+fn env_values(args: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
+    let value = |arg: &String| match arg.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => std::env::var(arg)
+            .map(|v| (arg.clone(), v))
+            .map_err(|_| usage(format!("--env {arg}: it is not set in the environment; give it as {arg}=VALUE"))),
+    };
+    args.iter().map(value).collect()
+}
+
+/// The node's name: as given, else the host's.
+pub(crate) fn node_name(given: Option<&str>) -> String {
+    given.map_or_else(|| std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(), str::to_owned)
+}
+
+/// The node's name in what is read from a file: the capture does not say where it was made.
+pub(crate) const FILE_NODE: &str = "file";
+
+/// An outbox out of two functions.
+pub(crate) struct Outlet<E, L> {
+    pub(crate) event: E,
+    pub(crate) line: L,
+}
+
+impl<E, L> Outbox for Outlet<E, L>
+where
+    E: Fn(Event) -> bool + Send + Sync,
+    L: Fn(LogLine) + Send + Sync,
+{
+    fn event(&self, event: Event) -> bool {
+        (self.event)(event)
+    }
+
+    fn log(&self, line: LogLine) {
+        (self.line)(line);
+    }
+}
+
+/// Plugins on a file: the host, and where what they say goes.
+pub(crate) struct FileHooks {
+    pub(crate) host: HookHost,
+}
+
+/// Loads the plugins of `dir` for reading a file.
+pub(crate) fn for_file(dir: &Path, args: &crate::cli::PluginArgs, node: &str) -> anyhow::Result<FileHooks> {
+    let outlet = Outlet { event: |e: Event| { eprintln!("{}", e.to_cloud_event()); true }, line: |line: LogLine| eprintln!("{}: {}", line.plugin, line.text) };
+    let host = host(&Setup { env: &args.env, node, replay: true, now: Timestamp(0) }, Arc::new(outlet))?;
+    load_folder(&host, dir)?;
+    Ok(FileHooks { host })
+}
+
+impl FileHooks {
+    pub(crate) fn finish(self) -> anyhow::Result<()> {
+        self.host.finish();
+        Ok(())
+    }
+}

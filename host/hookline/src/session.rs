@@ -1,0 +1,86 @@
+//! One pass of a source through a lane: frames in, items to the plugins and to whoever looks on.
+
+use crate::lane::{Counted, Lane};
+use hookline_capture::{CaptureError, Drained, PacketSource};
+use hookline_hooks::Feeder;
+use hookline_item::{Frame, Item, Timestamp};
+use std::{
+    hash::{BuildHasher as _, Hasher as _},
+    sync::Arc,
+};
+
+/// Frames taken from a source at once.
+const BATCH: usize = 256;
+
+/// A lane with its plugins, and the time that its packets tell.
+pub(crate) struct Session {
+    pub(crate) lane: Lane,
+    feeder: Option<Feeder>,
+    now: Timestamp,
+    items: u64,
+}
+
+impl Session {
+    /// A session for `source` on the node `node`.
+    pub(crate) fn new(node: &str, source: &dyn PacketSource, feeder: Option<Feeder>) -> Self {
+        // A secret that differs from run to run: nobody can send flows that collide in the table. It has no effect on results.
+        let seed = std::hash::RandomState::new().build_hasher().finish();
+        let lane = Lane::new(node, source.backend(), source.source(), seed);
+        Self { lane, feeder, now: Timestamp(0), items: 0 }
+    }
+
+    /// Takes what the source has now, up to a batch. `on_item` sees each item after the plugins' feeder has.
+    pub(crate) fn drain(&mut self, source: &mut dyn PacketSource, on_item: &mut dyn FnMut(Arc<Item>, Timestamp)) -> Result<Drained, CaptureError> {
+        source.drain(BATCH, &mut |frame| self.frame(&frame, on_item))
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>, on_item: &mut dyn FnMut(Arc<Item>, Timestamp)) {
+        self.now = self.now.max(frame.seen.at);
+        if let Some(feeder) = &mut self.feeder {
+            feeder.advance(self.now);
+        }
+        let packet = self.lane.frame(frame);
+        if let Some(feeder) = self.feeder.as_mut().filter(|f| f.wants_packets()) {
+            feeder.packet(&packet);
+        }
+        if self.lane.has_items() {
+            self.give(on_item);
+        }
+    }
+
+    /// Lets time pass while no frame comes.
+    pub(crate) fn advance(&mut self, now: Timestamp, on_item: &mut dyn FnMut(Arc<Item>, Timestamp)) {
+        self.now = self.now.max(now);
+        self.lane.advance(self.now);
+        self.give(on_item);
+        if let Some(feeder) = &mut self.feeder {
+            feeder.advance(self.now);
+        }
+    }
+
+    /// The capture is over: everything that waits comes out, and the plugins get what was gathered for them.
+    pub(crate) fn finish(&mut self, on_item: &mut dyn FnMut(Arc<Item>, Timestamp)) {
+        self.lane.finish();
+        self.give(on_item);
+        if let Some(mut feeder) = self.feeder.take() {
+            feeder.flush(self.now);
+        }
+    }
+
+    fn give(&mut self, on_item: &mut dyn FnMut(Arc<Item>, Timestamp)) {
+        let now = self.now;
+        for item in self.lane.items() {
+            self.items += 1;
+            let item = Arc::new(item);
+            if let Some(feeder) = &mut self.feeder {
+                feeder.item(&item, now);
+            }
+            on_item(item, now);
+        }
+    }
+
+    /// What was counted so far.
+    pub(crate) fn counted(&self, source: &mut dyn PacketSource) -> Counted {
+        Counted { source: source.stats(), streams: self.lane.stats().clone(), items: self.items, matched: 0 }
+    }
+}
