@@ -10,8 +10,12 @@ use std::{
 };
 
 /// Plugins in Rust: their folder, and where they land.
-const PLUGINS: &[(&str, &str)] =
-    &[("plugins/http-errors", "plugins/dist"), ("plugins/dns-errors", "plugins/dist"), ("tests/guests/hostile", "tests/guests/dist")];
+const PLUGINS: &[(&str, &str)] = &[
+    ("plugins/http-errors", "plugins/dist"),
+    ("plugins/dns-errors", "plugins/dist"),
+    ("tests/guests/hostile", "tests/guests/dist"),
+    ("tests/guests/every-item", "tests/guests/dist"),
+];
 
 /// Builds every guest. Plugins land in `plugins/dist`, the shim in `js-shim/dist`.
 pub(crate) fn build() -> Result {

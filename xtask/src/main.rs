@@ -1,5 +1,8 @@
 //! The project's own commands. `cargo xtask help` lists them.
 
+mod bench;
+mod checks;
+mod fuzz;
 mod guests;
 mod setup;
 mod sh;
@@ -7,13 +10,23 @@ mod sh;
 mod toolchain;
 
 use setup::Level;
-use sh::Result;
-use std::process::ExitCode;
+use sh::{Result, cargo, root, run};
+use std::process::{Command, ExitCode};
 
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  setup [--bench]   install what is missing for building and testing (idempotent)
+  setup [--bench]      install what is missing for building and testing (with --bench: what benches compare with)
+  guests               build the plugins and the JavaScript shim
+  demo [ARGS]          build everything and run `hookline demo ARGS`
+  test [CRATE]         all tests, or those of one crate (hooks, kfl, …)
+  lint                 formatting, clippy, the arrows between crates
+  ci                   what the CI runs: lint, docs, test
+  gen [--check]        write the generated pages of docs/ anew (--check: compare)
+  bless [CRATE]        run tests and take their output as expected
+  bench [NAME]         benches: pipeline
+  fuzz NAME [--seconds N]   fuzz one target: http, dns, pcap, streams
+  oracle DIR TRUTHDIR  compare `hookline read` with tshark's ground truth
 ";
 
 fn main() -> ExitCode {
@@ -21,18 +34,73 @@ fn main() -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match dispatch(&words) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(text) => {
+        Err(Failure::Usage(text)) => {
+            eprintln!("xtask: {text}\n\n{HELP}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Failed(text)) => {
             eprintln!("xtask: {text}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn dispatch(words: &[&str]) -> Result {
-    match words {
-        ["setup"] => setup::setup(Level::Test),
-        ["setup", "--bench"] => setup::setup(Level::Bench),
-        ["guests"] => setup::setup(Level::Build).and_then(|()| guests::build()),
-        _ => Err(format!("unknown command\n{HELP}")),
+enum Failure {
+    Usage(String),
+    Failed(String),
+}
+
+impl From<String> for Failure {
+    fn from(text: String) -> Self {
+        Self::Failed(text)
     }
+}
+
+fn dispatch(words: &[&str]) -> std::result::Result<(), Failure> {
+    match words {
+        ["help" | "--help" | "-h"] => print_help(),
+        ["setup"] => setup::setup(Level::Test)?,
+        ["setup", "--bench"] => setup::setup(Level::Bench)?,
+        ["guests"] => build_guests()?,
+        ["demo", args @ ..] => demo(args)?,
+        ["test"] => checks::test(None)?,
+        ["test", name] => checks::test(Some(name))?,
+        ["lint"] => checks::lint()?,
+        ["ci"] => checks::ci()?,
+        ["gen"] => checks::generate(false)?,
+        ["gen", "--check"] => checks::generate(true)?,
+        ["bless"] => checks::bless(None)?,
+        ["bless", name] => checks::bless(Some(name))?,
+        ["bench"] | ["bench", "pipeline"] => bench::pipeline()?,
+        ["fuzz", name] => fuzz::fuzz(name, fuzz::SECONDS)?,
+        ["fuzz", name, "--seconds", seconds] => {
+            let seconds = seconds.parse().map_err(|_| Failure::Usage(format!("{seconds} is no number of seconds")))?;
+            fuzz::fuzz(name, seconds)?;
+        }
+        ["oracle", captures, truth] => oracle(captures, truth)?,
+        [] => return Err(Failure::Usage("give a command".to_owned())),
+        other => return Err(Failure::Usage(format!("unknown command `{}`", other.join(" ")))),
+    }
+    Ok(())
+}
+
+fn print_help() {
+    eprint!("{HELP}");
+}
+
+fn build_guests() -> Result {
+    setup::setup(Level::Build)?;
+    guests::build()
+}
+
+fn demo(args: &[&str]) -> Result {
+    build_guests()?;
+    run(cargo().args(["run", "--package", "hookline", "--bin", "hookline", "--", "demo"]).args(args))
+}
+
+fn oracle(captures: &str, truth: &str) -> Result {
+    run(cargo().args(["build", "--package", "hookline"]))?;
+    let hookline = sh::target_dir().join("debug/hookline");
+    let script = root().join("tests/oracle/oracle.py");
+    run(Command::new("python3").arg(script).arg("--hookline").arg(hookline).args([captures, truth]))
 }

@@ -2,7 +2,16 @@
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
-/// A web application's traffic with one server error: `tests/pcaps/demo/README.md` says where it comes from.
-pub(crate) const DEMO_HTTP: &[u8] = include_bytes!("../../../tests/pcaps/demo/wsgi_drum.pcap");
-/// Name look-ups of many kinds; same place.
-pub(crate) const DEMO_DNS: &[u8] = include_bytes!("../../../tests/pcaps/demo/dns-wiresharkrepo.pcap");
+/// The sample traffic, in the order of its showing; `tests/pcaps/demo/README.md` says where it comes from.
+pub(crate) const DEMO_CAPTURES: &[(&str, &[u8])] = &[
+    ("webapp.pcap", include_bytes!("../../../tests/pcaps/demo/webapp.pcap")),
+    ("browsing.pcap", include_bytes!("../../../tests/pcaps/demo/browsing.pcap")),
+];
+
+/// The sample scripts with their manifests.
+pub(crate) const DEMO_SCRIPTS: &[(&str, &str)] = &[
+    ("500-to-slack.js", include_str!("../../../plugins/scripts/500-to-slack.js")),
+    ("500-to-slack.toml", include_str!("../../../plugins/scripts/500-to-slack.toml")),
+    ("pass-fail.js", include_str!("../../../plugins/scripts/pass-fail.js")),
+    ("packets-per-minute.js", include_str!("../../../plugins/scripts/packets-per-minute.js")),
+];

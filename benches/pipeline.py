@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""CPU seconds of `hookline read` on one generated HTTP/DNS capture: alone, with hooks, and beside tshark and ndpiReader.
+
+    pipeline.py --hookline PATH --plugins DIR --out FILE [--packets 400000] [--runs 5]
+
+Each row is the least of several runs (user + system CPU time of the process and its threads), since noise only adds. Ratios are of one
+run on one machine: compare those, not the seconds. The table is printed, and written to FILE with the machine's name.
+"""
+import argparse
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).parent
+# Filters that match nothing in the capture, each another: 50 plugins that watch for something else.
+IDLE = 50
+SCRIPT = 'var n = 0;\nfunction onItemCaptured(data) { if (data.protocol.name === "http" && data.response && data.response.status === 500) n++; }\n'
+
+
+def cpu(command):
+    """CPU seconds of `command`, or None if it fails."""
+    with open(os.devnull, 'wb') as null:
+        process = subprocess.Popen([str(c) for c in command], stdout=null, stderr=null)
+        _, status, usage = os.wait4(process.pid, 0)
+    return usage.ru_utime + usage.ru_stime if status == 0 else None
+
+
+def least(command, runs):
+    times = [cpu(command) for _ in range(runs)]
+    if None in times:
+        raise SystemExit('bench: failed: %s' % ' '.join(map(str, command)))
+    return min(times)
+
+
+def folders(tmp, plugins):
+    """Plugin folders: one Rust hook on every item, one script, 50 hooks whose filters match nothing."""
+    made = {}
+    for name in ('rust', 'script', 'idle'):
+        made[name] = tmp / name
+        made[name].mkdir()
+    shutil.copy(plugins / 'every-item.wasm', made['rust'])
+    (made['script'] / 'count.js').write_text(SCRIPT)
+    for n in range(IDLE):
+        shutil.copy(plugins / 'every-item.wasm', made['idle'] / ('idle-%02d.wasm' % n))
+        (made['idle'] / ('idle-%02d.toml' % n)).write_text('[config]\nfilter = "http and response.status == %d"\n' % (600 + n))
+    return made
+
+
+def measure(args, capture, made):
+    read = [args.hookline, 'read', capture, '--format', 'none']
+    least(read + ['--plugins', made['idle']], 1)    # fills the cache of compiled code
+    least(read + ['--plugins', made['script']], 1)
+    rows = [('hookline read', read)]
+    rows += [('  with a Rust hook on every item', read + ['--plugins', made['rust']]),
+             ('  with a JS hook on every item', read + ['--plugins', made['script']]),
+             ('  with %d hooks that match nothing' % IDLE, read + ['--plugins', made['idle']])]
+    if shutil.which('ndpiReader'):
+        rows.append(('ndpiReader', ['ndpiReader', '-q', '-i', capture]))
+    if shutil.which('tshark'):
+        rows.append(('tshark -Y http', ['tshark', '-r', capture, '-Y', 'http']))
+    return [(name, least(command, 1 if name.startswith('tshark') else args.runs)) for name, command in rows]
+
+
+def report(rows, packets):
+    base = rows[0][1]
+    lines = ['%-40s %9s %9s %14s' % ('', 'CPU s', 'ratio', 'packets/s')]
+    lines += ['%-40s %9.3f %9.2f %14.0f' % (name, seconds, seconds / base, packets / seconds) for name, seconds in rows]
+    return '\n'.join(lines)
+
+
+def main():
+    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    args.add_argument('--hookline', required=True)
+    args.add_argument('--plugins', required=True, type=pathlib.Path)
+    args.add_argument('--out', required=True, type=pathlib.Path)
+    args.add_argument('--packets', type=int, default=400000)
+    args.add_argument('--runs', type=int, default=5)
+    args = args.parse_args()
+    with tempfile.TemporaryDirectory() as tmp:
+        tmp = pathlib.Path(tmp)
+        capture = tmp / 'bench.pcap'
+        subprocess.run([sys.executable, HERE / 'generate.py', capture, '--packets', str(args.packets)], check=True)
+        made = folders(tmp, args.plugins)
+        text = report(measure(args, capture, made), args.packets)
+    head = 'pipeline, %d packets, %s, %s, %d cores, %s\n' % (
+        args.packets, time.strftime('%Y-%m-%d'), cpu_name(), os.cpu_count(), platform.release())
+    print(head + text)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(head + text + '\n')
+
+
+def cpu_name():
+    for line in open('/proc/cpuinfo'):
+        if line.startswith('model name'):
+            return line.split(':', 1)[1].strip()
+    return platform.machine()
+
+
+if __name__ == '__main__':
+    main()
