@@ -20,7 +20,8 @@ fn main() {
             // A build without guests works on everything but scripts and the demo, which say so.
             Err(_) => "None".to_owned(),
         };
-        writeln!(text, "/// `{file}`, if it was built before the binary.\npub(crate) const {name}: Option<&[u8]> = {value};").expect("a String takes all");
+        writeln!(text, "/// `{file}`, if it was built before the binary.\npub(crate) const {name}: Option<&[u8]> = {value};")
+            .expect("a String takes all");
     }
     let out = Path::new(&env::var_os("OUT_DIR").expect("cargo sets it")).join("embedded.rs");
     fs::write(out, text).expect("cargo gives a folder to write to");

@@ -100,7 +100,13 @@ pub(crate) struct FileHooks {
 
 /// Loads the plugins of `dir` for reading a file.
 pub(crate) fn for_file(dir: &Path, args: &crate::cli::PluginArgs, node: &str) -> anyhow::Result<FileHooks> {
-    let outlet = Outlet { event: |e: Event| { eprintln!("{}", e.to_cloud_event()); true }, line: |line: LogLine| eprintln!("{}: {}", line.plugin, line.text) };
+    let outlet = Outlet {
+        event: |e: Event| {
+            eprintln!("{}", e.to_cloud_event());
+            true
+        },
+        line: |line: LogLine| eprintln!("{}: {}", line.plugin, line.text),
+    };
     let host = host(&Setup { env: &args.env, node, replay: true, now: Timestamp(0) }, Arc::new(outlet))?;
     load_folder(&host, dir)?;
     Ok(FileHooks { host })

@@ -30,7 +30,11 @@ impl Session {
     }
 
     /// Takes what the source has now, up to a batch. `on_item` sees each item after the plugins' feeder has.
-    pub(crate) fn drain(&mut self, source: &mut dyn PacketSource, on_item: &mut dyn FnMut(Arc<Item>, Timestamp)) -> Result<Drained, CaptureError> {
+    pub(crate) fn drain(
+        &mut self,
+        source: &mut dyn PacketSource,
+        on_item: &mut dyn FnMut(Arc<Item>, Timestamp),
+    ) -> Result<Drained, CaptureError> {
         source.drain(BATCH, &mut |frame| self.frame(&frame, on_item))
     }
 

@@ -44,7 +44,11 @@ pub(crate) fn parse(text: &str, json: bool) -> anyhow::Result<Filter> {
 /// The objects of a JSON file: one, or one a line.
 fn read_items(file: &Path) -> anyhow::Result<Vec<Map<String, Value>>> {
     let mut text = String::new();
-    let read = if file.as_os_str() == "-" { std::io::stdin().read_to_string(&mut text) } else { std::fs::File::open(file).and_then(|mut f| f.read_to_string(&mut text)) };
+    let read = if file.as_os_str() == "-" {
+        std::io::stdin().read_to_string(&mut text)
+    } else {
+        std::fs::File::open(file).and_then(|mut f| f.read_to_string(&mut text))
+    };
     read.with_context(|| format!("cannot read {}", file.display()))?;
     let items: Result<Vec<_>, _> = serde_json::Deserializer::from_str(&text).into_iter().collect();
     items.map_err(|e| usage(format!("{}: this is not an item: {e}", file.display())))

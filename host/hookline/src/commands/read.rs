@@ -47,7 +47,11 @@ pub(crate) fn run(args: &Read) -> anyhow::Result<()> {
 }
 
 /// Takes the whole source through the session, with a progress bar where somebody looks on.
-pub(crate) fn pass(source: &mut FileSource, session: &mut Session, on_item: &mut dyn FnMut(Arc<Item>, Timestamp)) -> Result<(), CaptureError> {
+pub(crate) fn pass(
+    source: &mut FileSource,
+    session: &mut Session,
+    on_item: &mut dyn FnMut(Arc<Item>, Timestamp),
+) -> Result<(), CaptureError> {
     let bar = progress_bar(source.position());
     let result = loop {
         match session.drain(source, on_item) {

@@ -52,7 +52,11 @@ fn cookies(map: &Value) -> Vec<Value> {
 /// A name that is repeated has a list of values.
 fn query(map: &Value) -> Vec<Value> {
     let values = |v: &Value| v.as_array().cloned().unwrap_or_else(|| vec![v.clone()]);
-    map.as_object().into_iter().flatten().flat_map(|(n, v)| values(v).into_iter().map(|v| pair(&json!(n), &v)).collect::<Vec<_>>()).collect()
+    map.as_object()
+        .into_iter()
+        .flatten()
+        .flat_map(|(n, v)| values(v).into_iter().map(|v| pair(&json!(n), &v)).collect::<Vec<_>>())
+        .collect()
 }
 
 /// Writes the archive around its entries.

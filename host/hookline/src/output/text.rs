@@ -7,7 +7,11 @@ pub(super) fn write(out: &mut Vec<u8>, item: &Item) {
     let c = item.start.civil();
     let micros = item.start.0 / 1000 % 1_000_000;
     // Writing to a Vec cannot fail.
-    let _ = write!(out, "{:02}:{:02}:{:02}.{micros:06} {} > {} {}", c.hour, c.minute, c.second, item.src.addr, item.dst.addr, item.protocol.abbr);
+    let _ = write!(
+        out,
+        "{:02}:{:02}:{:02}.{micros:06} {} > {} {}",
+        c.hour, c.minute, c.second, item.src.addr, item.dst.addr, item.protocol.abbr
+    );
     for word in [item.message.method(), item.message.summary()] {
         if !word.is_empty() {
             out.push(b' ');

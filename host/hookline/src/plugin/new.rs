@@ -21,7 +21,8 @@ const MANIFEST: &str = include_str!("templates/manifest.toml");
 
 pub(crate) fn run(dir: &Path, language: Language) -> anyhow::Result<()> {
     let name = dir.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let valid = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let valid = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !valid {
         return Err(usage(format!("{name:?} is no name for a plugin: use small letters, digits and -, a letter first")));
     }

@@ -1,0 +1,111 @@
+//! The command line: formats, errors, exit codes.
+
+use crate::support::{capture, hookline, hookline_with};
+use serde_json::Value;
+
+#[test]
+fn filters_choose_items() {
+    let file = capture("demo/webapp.pcap");
+    let count = |kfl: &str| hookline(&["read", &file, "--kfl", kfl, "--format", "ndjson"]).out.lines().count();
+    assert_eq!(count("http and response.status == 500"), 1);
+    assert_eq!(count("response.status >= 300 and response.status < 400"), 4);
+    assert_eq!(count("dns"), 0);
+    assert_eq!(count("http and limit(3)"), 3);
+    assert_eq!(count(""), 10);
+}
+
+#[test]
+fn every_format_says_the_same() {
+    let file = capture("demo/webapp.pcap");
+    let read = |format: &str| {
+        let read = hookline(&["read", &file, "--format", format]);
+        assert_eq!(read.code, Some(0), "{}", read.err);
+        read.out
+    };
+    assert_eq!(read("text").lines().count(), 10);
+    let last = read("text").lines().last().unwrap().to_owned();
+    assert_eq!(last, "18:05:00.823072 127.0.0.1:46267 > 127.0.0.1:8888 HTTP GET /comment/ 500 166.0ms");
+    let har: Value = serde_json::from_str(&read("har")).unwrap();
+    assert_eq!(har["log"]["entries"].as_array().unwrap().len(), 10);
+    assert_eq!(har["log"]["entries"][9]["response"]["status"], 500);
+    assert_eq!(har["log"]["entries"][9]["request"]["url"], "http://127.0.0.1:8888/comment/");
+    let eve: Vec<Value> = read("eve").lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(eve.len(), 10);
+    assert_eq!((&eve[9]["http"]["status"], &eve[9]["event_type"]), (&500.into(), &"http".into()));
+    assert!(read("summary").contains("HTTP                 10"));
+    assert_eq!(read("none"), "");
+}
+
+#[test]
+fn an_archive_without_items_is_still_an_archive() {
+    let har = hookline(&["read", &capture("dns/mdns.pcap"), "--format", "har"]);
+    assert_eq!(serde_json::from_str::<Value>(&har.out).unwrap()["log"]["entries"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn standard_input_and_compression() {
+    let bytes = std::fs::read(capture("demo/webapp.pcap")).unwrap();
+    let plain = hookline_with(&["read", "-", "--format", "text"], &bytes);
+    assert_eq!((plain.code, plain.out.lines().count()), (Some(0), 10));
+}
+
+#[test]
+fn a_damaged_capture_is_read_as_far_as_it_goes() {
+    let bytes = std::fs::read(capture("demo/webapp.pcap")).unwrap();
+    let read = hookline_with(&["read", "-", "--format", "text"], &bytes[..bytes.len() - 5]);
+    assert_eq!(read.code, Some(1));
+    assert_eq!(read.out.lines().count(), 10);
+    assert!(read.err.contains("damaged at byte") && read.err.contains("hint: "), "{}", read.err);
+}
+
+#[test]
+fn what_is_no_capture_is_told_with_what_it_is() {
+    let read = hookline_with(&["read", "-"], b"{\"not\": \"a capture\"}");
+    assert_eq!(read.code, Some(1));
+    assert!(read.err.contains("this is not a pcap or pcapng file: it starts with 7b 22"), "{}", read.err);
+    assert!(hookline_with(&["read", "-"], b"").err.contains("file is empty"));
+    let missing = hookline(&["read", "/no/such/file.pcap"]);
+    assert_eq!(missing.code, Some(1));
+    assert!(missing.err.contains("cannot open /no/such/file.pcap"), "{}", missing.err);
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    let usage = |args: &[&str], text: &str| {
+        let ended = hookline(args);
+        assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.err);
+        assert!(ended.err.contains(text), "{args:?}: {}", ended.err);
+        assert_eq!(ended.out, "");
+    };
+    usage(&["read", "x", "--foo"], "unexpected argument '--foo'");
+    usage(&["raed"], "similar subcommand");
+    usage(&["read", &capture("demo/webapp.pcap"), "--kfl", "respnse.status == 5"], "did you mean `response`?");
+    usage(&["read", &capture("demo/webapp.pcap"), "--plugins", "/no/such/folder"], "there is no such folder of plugins");
+    usage(&["read", &capture("demo/webapp.pcap"), "--plugins", ".", "--env", "SURELY_NOT_SET"], "give it as SURELY_NOT_SET=VALUE");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = std::process::Command::new(crate::support::BINARY)
+        .args(["read", &capture("demo/webapp.pcap"), "--format", "ndjson"])
+        .stdout(writer)
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn filters_are_explained() {
+    let item = hookline(&["read", &capture("demo/webapp.pcap"), "--kfl", "response.status == 500", "--format", "ndjson"]).out;
+    let explain = |filter: &str| hookline_with(&["kfl", filter, "--item", "-"], item.as_bytes());
+    assert!(explain("http and response.status == 500").out.starts_with("match "));
+    assert!(explain("response.status != 500").out.starts_with("no match"));
+    assert_eq!(hookline(&["kfl", "http"]).out, "valid\n");
+    let wrong = hookline(&["kfl", "a ? b"]);
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.err.contains("1 | a ? b\n  |   ^"), "{}", wrong.err);
+    let json = hookline(&["kfl", "a ? b", "--json"]).err;
+    assert!(json.contains("\"column\":3"), "{json}");
+}

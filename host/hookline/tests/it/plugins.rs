@@ -1,0 +1,60 @@
+//! Plugins and scripts from the command line.
+
+use crate::support::{capture, hookline, root};
+use std::fs;
+
+#[test]
+fn a_rust_plugin_is_tested_on_a_capture() {
+    let plugin = root().join("plugins/dist/http-errors.wasm").display().to_string();
+    let dir = tempfile::tempdir().unwrap();
+    let expect = dir.path().join("expected.ndjson");
+    fs::write(&expect, "{\"type\":\"io.hookline.alert.v1\",\"data\":{\"severity\":\"critical\",\"item\":{\"status\":500}}}\n").unwrap();
+    let test = |expect: &str| hookline(&["plugin", "test", &plugin, "--read", &capture("demo/webapp.pcap"), "--expect", expect]);
+    let ended = test(&expect.display().to_string());
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(ended.err.contains("ok: 1 events as expected"), "{}", ended.err);
+    fs::write(&expect, "{\"data\":{\"severity\":\"info\"}}\n").unwrap();
+    let ended = test(&expect.display().to_string());
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains("event 1 differs"), "{}", ended.err);
+}
+
+#[test]
+fn plugins_are_checked() {
+    let check = |file: &str| hookline(&["plugin", "check", &root().join(file).display().to_string()]);
+    let good = check("plugins/dist/http-errors.wasm");
+    assert_eq!(good.code, Some(0), "{}", good.err);
+    assert!(good.out.contains("items         http\n"), "{}", good.out);
+    let script = check("plugins/scripts/500-to-slack.js");
+    assert!(script.out.contains("may ask for   slack to https://hooks.slack.com/*"), "{}", script.out);
+    let bad = check("README.md");
+    assert_eq!(bad.code, Some(1));
+    assert!(bad.err.contains("this is not WebAssembly"), "{}", bad.err);
+}
+
+#[test]
+fn a_new_script_plugin_works_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let new = dir.path().join("my-hook").display().to_string();
+    let ended = hookline(&["plugin", "new", &new, "--lang", "js"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    let ended = hookline(&["plugin", "test", &format!("{new}/my-hook.js"), "--read", &capture("demo/webapp.pcap")]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(ended.err.contains("my-hook: 500 on GET /comment/"), "{}", ended.err);
+    let again = hookline(&["plugin", "new", &new]);
+    assert_eq!(again.code, Some(2));
+    assert!(again.err.contains("exists already; nothing was changed"), "{}", again.err);
+    assert_eq!(hookline(&["plugin", "new", "Bad_Name"]).code, Some(2));
+}
+
+#[test]
+fn a_new_rust_plugin_builds_and_works() {
+    let dir = tempfile::tempdir().unwrap();
+    let new = dir.path().join("my-hook").display().to_string();
+    assert_eq!(hookline(&["plugin", "new", &new]).code, Some(0));
+    let built = hookline(&["plugin", "build", &new]);
+    assert_eq!(built.code, Some(0), "{}", built.err);
+    let ended = hookline(&["plugin", "test", &format!("{new}/my-hook.wasm"), "--read", &capture("demo/webapp.pcap")]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(ended.out.contains("500 on GET /comment/"), "{}", ended.out);
+}
