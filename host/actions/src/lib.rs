@@ -1,1 +1,24 @@
+//! Action workers: what happens in the world when a plugin raises an alert or asks for an action.
+//!
+//! An [`Action`] tries to deliver one event and says how it went; the [`Runner`] does the rest once for all of them: concurrency,
+//! retries with back-off, dead letters, numbers. To add an action: one folder, and one line in [`registry`].
+//!
+//! Delivery is at least once: a sink that accepted an event whose acknowledgement was lost gets it again, under the same
+//! `Idempotency-Key`. Secrets stay out of logs, errors and numbers: of a URL, which is often a secret, only scheme and host are shown.
+
 #![forbid(unsafe_code)]
+
+mod action;
+mod clock;
+pub mod http;
+pub mod log;
+mod registry;
+pub mod runner;
+pub mod slack;
+pub mod webhook;
+
+pub use action::{Action, Handling, Outcome};
+pub use clock::{Clock, wall_clock};
+pub use log::LineSink;
+pub use registry::{Setup, registry};
+pub use runner::{ActionStatus, LastError, Runner, RunnerConfig, RunnerHandle};

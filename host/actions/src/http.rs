@@ -1,0 +1,232 @@
+//! The one HTTP client of all actions: HTTP/1.1, TLS with Mozilla's roots, everything bounded.
+//!
+//! Redirects are not followed: a plugin's grant names a host, and another host's `Location` must not widen it. Nothing here retries;
+//! what failed is sorted into an [`Outcome`].
+
+use crate::{Clock, Outcome};
+use bytes::Bytes;
+use hookline_item::Timestamp;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::{Request, StatusCode, Uri, header};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{self, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use std::{
+    error::Error,
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+/// What requests call themselves.
+pub const USER_AGENT: &str = concat!("hookline/", env!("CARGO_PKG_VERSION"));
+
+/// Bytes of a response's body that are read; answers to webhooks are short, and the rest is nobody's business.
+const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// How long an idle connection is kept: below the 60 s after which load balancers commonly close theirs.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+
+/// Idle connections kept to one host: as many as a runner's deliveries at once by default.
+const IDLE_PER_HOST_MAX: usize = 8;
+
+/// How long requests may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a TCP connection.
+    pub connect: Duration,
+    /// For a request as a whole: name, connection, TLS, request and response.
+    pub request: Duration,
+}
+
+impl Default for Timeouts {
+    /// 3 s, as a SYN is repeated after 1 s and 3 s; 10 s, as GitHub gives webhooks, since a sink that takes longer works instead of
+    /// taking note.
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(3), request: Duration::from_secs(10) }
+    }
+}
+
+/// Sends requests; clones share connections.
+#[derive(Clone)]
+pub struct Client {
+    inner: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    timeouts: Timeouts,
+    clock: Clock,
+}
+
+impl Client {
+    /// A client without connections yet; dates in Retry-After count from `clock`.
+    #[must_use]
+    pub fn new(timeouts: Timeouts, clock: Clock) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_connect_timeout(Some(timeouts.connect));
+        let connector = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(tcp);
+        let inner = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_MAX)
+            .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
+            .build(connector);
+        Self { inner, timeouts, clock }
+    }
+
+    /// Sends the request and reads the answer, as far as it is read.
+    ///
+    /// # Errors
+    /// The outcome of an attempt that got no answer: a retry.
+    pub(crate) async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Answer, Outcome> {
+        request.headers_mut().entry(header::USER_AGENT).or_insert(header::HeaderValue::from_static(USER_AGENT));
+        let shown = Redacted(request.uri().clone());
+        match tokio::time::timeout(self.timeouts.request, self.exchange(request)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(Outcome::retry(format!("{shown}: {}", causes(&error)))),
+            Err(_) => Err(Outcome::retry(format!("{shown}: no answer within {:?}", self.timeouts.request))),
+        }
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, legacy::Error> {
+        let response = self.inner.request(request).await?;
+        let (head, body) = response.into_parts();
+        // The status says whether it was taken; a body that is too long or breaks off changes nothing.
+        let body = Limited::new(body, BODY_BYTES_MAX).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        let retry_after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let retry_after = retry_after.and_then(|text| parse_retry_after(&text, (self.clock)()));
+        Ok(Answer { status: head.status, retry_after, body })
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("timeouts", &self.timeouts).finish_non_exhaustive()
+    }
+}
+
+/// What a server answered.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) retry_after: Option<Duration>,
+    /// Its first bytes; empty if it was too long or broke off.
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    /// The outcome that RFC 9110 §15 gives a status. The body is left out of reasons:
+    /// error pages repeat the path they did not find, and the path of a webhook is its secret.
+    pub(crate) fn outcome(&self, shown: &Redacted) -> Outcome {
+        let reason = format!("{shown}: answered {}", self.status);
+        match self.status.as_u16() {
+            200..=299 => Outcome::Delivered,
+            300..=399 => Outcome::Misconfigured(format!("{reason}, and redirects are not followed: use the final URL")),
+            429 | 503 => Outcome::Retry { after: self.retry_after, reason },
+            408 | 500..=599 => Outcome::retry(reason),
+            _ => Outcome::Permanent(reason),
+        }
+    }
+}
+
+/// Seconds, or a date to wait for (RFC 9110 §10.2.3); a date gone by is no wait.
+fn parse_retry_after(text: &str, now: Timestamp) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(text.trim()).ok()?;
+    let since_epoch = date.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some(Timestamp(0).plus(since_epoch).since(now))
+}
+
+/// A URL of which only scheme and host are shown: `https://hooks.slack.com/…`. The rest is often a secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Redacted(pub Uri);
+
+impl fmt::Display for Redacted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.0.scheme_str().unwrap_or("?"), self.0.host().unwrap_or("?"))?;
+        if let Some(port) = self.0.port_u16() {
+            write!(f, ":{port}")?;
+        }
+        f.write_str("/…")
+    }
+}
+
+impl fmt::Debug for Redacted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Parses the URL of a sink.
+///
+/// # Errors
+/// Misconfigured, without the URL in the reason.
+pub(crate) fn parse_url(text: &str) -> Result<Uri, Outcome> {
+    let bad = |why: &str| Outcome::Misconfigured(format!("`url` {why}"));
+    if text.is_empty() {
+        return Err(bad("is missing"));
+    }
+    let uri: Uri = text.parse().map_err(|_| bad("is not a valid URL"))?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err(bad("must start with http:// or https://"));
+    }
+    match uri.authority() {
+        Some(authority) if authority.as_str().contains('@') => Err(bad("holds a user or password: put them into an Authorization header")),
+        Some(authority) if authority.host().is_empty() => Err(bad("has no host")),
+        _ => Ok(uri),
+    }
+}
+
+/// The error and what caused it: hyper's own words are only the outermost.
+fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let words = cause.to_string();
+        if !text.ends_with(&words) {
+            text = format!("{text}: {words}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_checked_and_redacted() {
+        let url = parse_url("https://hooks.slack.com:8443/services/T0/B0/secret?token=1").unwrap();
+        assert_eq!(format!("{:?}", Redacted(url)), "https://hooks.slack.com:8443/…");
+        for bad in ["", "not a url secret", "ftp://host/secret", "/secret", "https://user:secret@host/", "https://", "http://:80/secret"] {
+            let Err(Outcome::Misconfigured(reason)) = parse_url(bad) else { panic!("{bad}") };
+            assert!(!reason.contains("secret"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn statuses_are_sorted() {
+        let shown = Redacted("http://h/secret".parse().unwrap());
+        let outcome = |status: u16, retry_after: Option<&str>| {
+            let answer = Answer {
+                status: StatusCode::from_u16(status).unwrap(),
+                retry_after: retry_after.and_then(|text| parse_retry_after(text, Timestamp(0))),
+                body: Bytes::from_static(b"Cannot POST /secret"),
+            };
+            answer.outcome(&shown)
+        };
+        assert_eq!(outcome(204, None), Outcome::Delivered);
+        assert!(matches!(outcome(302, None), Outcome::Misconfigured(_)));
+        assert!(matches!(outcome(404, None), Outcome::Permanent(reason) if reason == "http://h/…: answered 404 Not Found"));
+        assert!(matches!(outcome(408, Some("5")), Outcome::Retry { after: None, .. }));
+        assert!(matches!(outcome(500, None), Outcome::Retry { after: None, .. }));
+        let after = |status, text| match outcome(status, Some(text)) {
+            Outcome::Retry { after, .. } => after,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(after(429, "5"), Some(Duration::from_secs(5)));
+        assert_eq!(after(503, "Thu, 01 Jan 1970 00:01:00 GMT"), Some(Duration::from_secs(60)));
+        assert_eq!(after(503, "soon"), None);
+        assert_eq!(after(429, "-1"), None);
+    }
+}

@@ -1,0 +1,45 @@
+//! `webhook`: sends the HTTP request that a plugin describes.
+//!
+//! Arguments: `url`; `method` (POST); `body`, a string; `headers`, an object of strings. 2xx is delivered; 429, 503, 408, other 5xx and
+//! network failures are tried again; other statuses are final. Every attempt carries the event's id as `Idempotency-Key`.
+
+mod request;
+
+use crate::{
+    Action, Handling,
+    http::{Client, Redacted},
+};
+use hookline_bus::Event;
+
+/// The webhook action.
+pub struct Webhook {
+    client: Client,
+}
+
+impl Webhook {
+    /// Sends through `client`.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+}
+
+impl Action for Webhook {
+    fn name(&self) -> &'static str {
+        "webhook"
+    }
+
+    fn handle<'a>(&'a self, event: &'a Event) -> Handling<'a> {
+        Box::pin(async move {
+            let request = match request::build(event) {
+                Ok(request) => request,
+                Err(outcome) => return outcome,
+            };
+            let shown = Redacted(request.uri().clone());
+            match self.client.send(request).await {
+                Ok(answer) => answer.outcome(&shown),
+                Err(outcome) => outcome,
+            }
+        })
+    }
+}
