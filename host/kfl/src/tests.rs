@@ -139,7 +139,9 @@ fn a_set_finds_what_each_filter_finds_alone() {
         "200 == response.status",
     ];
     let mut set = FilterSet::default();
-    sources.iter().for_each(|s| drop(set.add(Filter::parse(s).unwrap())));
+    for source in sources {
+        set.add(Filter::parse(source).unwrap());
+    }
     let mut hits = Vec::new();
     set.matches(&item(), Timestamp(0), &mut hits);
     hits.sort_unstable();

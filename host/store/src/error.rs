@@ -1,0 +1,39 @@
+//! What can go wrong with a store.
+
+use std::path::Path;
+
+/// The database cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// SQLite says no.
+    #[error("the item index {place} cannot be used: {source}")]
+    Database {
+        /// The file, or "in memory".
+        place: String,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// A newer program wrote it.
+    #[error(
+        "the item index {place} was written by a newer version (schema {found}, this one knows {known}): use that version, or another --data folder"
+    )]
+    Newer {
+        /// The file.
+        place: String,
+        /// Its schema's number.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+}
+
+impl StoreError {
+    pub(crate) fn new(path: Option<&Path>, source: rusqlite::Error) -> Self {
+        Self::Database { place: place(path), source }
+    }
+}
+
+pub(crate) fn place(path: Option<&Path>) -> String {
+    path.map_or_else(|| "in memory".to_owned(), |p| p.display().to_string())
+}
