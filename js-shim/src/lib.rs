@@ -31,8 +31,8 @@ use std::cell::{Cell, RefCell};
 
 /// Memory that QuickJS takes before it collects cycles: low enough for a long-lived hook in the default 64 MiB.
 const GC_THRESHOLD: usize = 1 << 20;
-/// Packets a batch: they are many and small.
-const PACKET_BATCH: u32 = 256;
+/// Items of one call: a script may take a hundred microseconds for each, and a call has a budget.
+const ITEM_BATCH: u32 = 64;
 const PRELUDE: &str = include_str!("prelude.js");
 
 thread_local! {
@@ -107,9 +107,9 @@ fn subscribe_to(hook: &str) -> Result<(), String> {
         max_delay_ms: 0,
     };
     let result = match hook {
-        "onItemCaptured" => subscribe::items(&wanted(&[], 0)).map(drop),
+        "onItemCaptured" => subscribe::items(&wanted(&[], ITEM_BATCH)).map(drop),
         "onPacketCaptured" => {
-            subscribe::packets(&wanted(&["timestamp", "captureLength", "length", "truncated", "fragmented"], PACKET_BATCH)).map(drop)
+            subscribe::packets(&wanted(&["timestamp", "captureLength", "length", "truncated", "fragmented"], 0)).map(drop)
         }
         "onItemQueried" => subscribe::queries(),
         _ => Ok(()),

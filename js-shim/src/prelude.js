@@ -12,9 +12,28 @@
 
   // The names that Kubeshark's Go structs have where they differ from JSON's by more than the first letter.
   const GO_NAMES = { Source: 'src', Destination: 'dst', Abbreviation: 'abbr', Request: 'request', Response: 'response', IP: 'ip', Tls: 'tls', Id: 'id' };
-  const live = new WeakMap(); // proxy -> its Lazy
+  const LAZY = Symbol('lazy'); // proxy[LAZY] is its handler
 
-  const isName = (key) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(key);
+  // Paths by the object's path and the name: made once, since a script touches the same few fields of every item.
+  const paths = new Map();
+  const PATHS_MAX = 1000; // names may come from the traffic
+
+  function pathOf(prefix, key) {
+    let below = paths.get(prefix);
+    if (below === undefined) paths.set(prefix, (below = new Map()));
+    let path = below.get(key);
+    if (path === undefined) {
+      if (below.size >= PATHS_MAX) below.clear();
+      below.set(key, (path = joinPath(prefix, key)));
+    }
+    return path;
+  }
+
+  function joinPath(prefix, key) {
+    if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(key)) return prefix === '' ? key : prefix + '.' + key;
+    const quote = key.includes('"') ? "'" : '"';
+    return prefix + '[' + quote + key + quote + ']';
+  }
 
   // The handler of a proxy over an object of the item at `index`; `path` is '' for the item itself. What was read or written is kept
   // in the proxy's target; the rest is fetched when it is touched. Reads of names cost one call of the host; whatever needs all
@@ -25,20 +44,15 @@
       this.path = path;
       this.top = top || this;
       this.whole = false;
-      if (!top) {
-        this.children = null;
-        this.changed = false; // something other than passed and failed was written
-      }
-    }
-
-    pathOf(key) {
-      if (isName(key)) return this.path === '' ? key : this.path + '.' + key;
-      const quote = key.includes('"') ? "'" : '"';
-      return this.path + '[' + quote + key + quote + ']';
+      this.children = null;
+      this.changed = false; // something other than passed and failed was written: kept at the top
     }
 
     get(own, key) {
-      if (typeof key === 'symbol' || this.whole || key in own) return own[key];
+      const known = own[key];
+      if (known !== undefined || this.whole) return known;
+      if (typeof key === 'symbol') return key === LAZY ? this : undefined;
+      if (key in own) return undefined;
       let value = this.fetch(key);
       if (value === undefined && key >= 'A' && key < '[') {
         const json = GO_NAMES[key] || key[0].toLowerCase() + key.slice(1);
@@ -49,7 +63,7 @@
     }
 
     fetch(key) {
-      const path = this.pathOf(key);
+      const path = pathOf(this.path, key);
       // Objects near the top are lazy themselves; deeper ones are small and come whole.
       if (this.path === '' && this.top === this && native.kind(this.index, path) === 1) return this.child(path);
       const value = native.get(this.index, path);
@@ -94,7 +108,6 @@
     const lazy = new Lazy(index, '');
     const own = {};
     let proxy = new Proxy(own, lazy);
-    live.set(proxy, lazy);
     const result = hook(proxy, lazy);
     const weak = new WeakRef(proxy);
     proxy = undefined;
@@ -277,8 +290,8 @@
   define('kfl', {
     match(query, data) {
       query = text(query);
-      const lazy = live.get(data);
-      if (lazy && !lazy.changed && !lazy.whole) return native.matches(lazy.index, compile(query));
+      const lazy = data === null || data === undefined ? undefined : data[LAZY];
+      if (lazy && lazy.path === '' && !lazy.changed && !lazy.whole) return native.matches(lazy.index, compile(query));
       return native.matchesJson(query, JSON.stringify(data));
     },
     validate(query, quiet = false) {

@@ -2,6 +2,8 @@
 
 mod cli;
 mod commands;
+mod counters;
+mod delivery;
 mod embedded;
 mod error;
 mod fields;
@@ -9,6 +11,7 @@ mod lane;
 mod output;
 mod plugin;
 mod plugins;
+mod service;
 mod session;
 mod sorter;
 
@@ -30,7 +33,9 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Read(args) => commands::read::run(&args),
         Command::Kfl(args) => commands::kfl::run(&args),
-        Command::Script(_) | Command::Run(_) | Command::Demo(_) => Ok(()),
+        Command::Script(cli::Script::Run(args)) => commands::script::run(&args),
+        Command::Run(args) => commands::run::run(&args),
+        Command::Demo(args) => commands::demo::run(&args),
         Command::Plugin(command) => plugin::run(&command),
     }
 }

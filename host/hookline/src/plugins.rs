@@ -1,6 +1,7 @@
 //! Makes the hook host out of what the command line says.
 
-use crate::{embedded, error::usage, fields};
+use crate::{cli::PluginArgs, delivery::Delivery, embedded, error::usage, fields};
+use hookline_actions::ActionStatus;
 use hookline_bus::Event;
 use hookline_hooks::{Change, Folder, HookHost, LogLine, Options, Outbox};
 use hookline_item::Timestamp;
@@ -93,28 +94,45 @@ where
     }
 }
 
-/// Plugins on a file: the host, and where what they say goes.
+/// Plugins on a file: the host, and the workers that deliver what they say.
 pub(crate) struct FileHooks {
     pub(crate) host: HookHost,
-}
-
-/// Loads the plugins of `dir` for reading a file.
-pub(crate) fn for_file(dir: &Path, args: &crate::cli::PluginArgs, node: &str) -> anyhow::Result<FileHooks> {
-    let outlet = Outlet {
-        event: |e: Event| {
-            eprintln!("{}", e.to_cloud_event());
-            true
-        },
-        line: |line: LogLine| eprintln!("{}: {}", line.plugin, line.text),
-    };
-    let host = host(&Setup { env: &args.env, node, replay: true, now: Timestamp(0) }, Arc::new(outlet))?;
-    load_folder(&host, dir)?;
-    Ok(FileHooks { host })
+    delivery: Delivery,
+    runtime: tokio::runtime::Runtime,
 }
 
 impl FileHooks {
-    pub(crate) fn finish(self) -> anyhow::Result<()> {
+    /// Loads the plugins of `dir`. Their logs and alerts go to standard error: standard output has the items.
+    pub(crate) fn start(dir: &Path, args: &PluginArgs, node: &str) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let to_stderr = |line: &str| {
+            eprintln!("{line}");
+            Ok(())
+        };
+        let (delivery, emitter) = Delivery::start(&runtime, None, true, Arc::new(to_stderr), Box::new(|_| {}))?;
+        let outlet = Outlet { event: emitter.or_show(args.dry_run), line: |line: LogLine| eprintln!("{}: {}", line.plugin, line.text) };
+        let host = host(&Setup { env: &args.env, node, replay: true, now: Timestamp(0) }, Arc::new(outlet))?;
+        load_folder(&host, dir)?;
+        Ok(Self { host, delivery, runtime })
+    }
+
+    /// Lets plugins and workers finish; says what could not be done.
+    pub(crate) fn finish(self) {
         self.host.finish();
-        Ok(())
+        let status = self.host.status();
+        drop(self.host);
+        for plugin in status.iter().filter(|p| p.counts.failed > 0) {
+            let error = plugin.error.as_deref().unwrap_or("");
+            eprintln!("warning: plugin {} failed on {} items or packets: {error}", plugin.name, plugin.counts.failed);
+        }
+        tell_undelivered(&self.delivery.finish(&self.runtime));
+    }
+}
+
+/// Says which actions gave events up.
+pub(crate) fn tell_undelivered(actions: &[ActionStatus]) {
+    for action in actions.iter().filter(|a| a.dead > 0) {
+        let reason = action.last_error.as_ref().map_or("", |e| e.reason.as_str());
+        eprintln!("warning: {} events for {} were not delivered: {reason}", action.dead, action.action);
     }
 }

@@ -10,7 +10,11 @@ use crate::{
 use hookline_item::{Item, Object, Timestamp};
 use hookline_kfl::FilterSet;
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::Ordering,
+        mpsc::{Receiver, Sender, channel},
+    },
     time::Duration,
 };
 
@@ -44,6 +48,9 @@ pub struct Feeder {
     hits: Vec<usize>,
     next_tick: Timestamp,
     next_flush: Timestamp,
+    /// Items that plugins are done with come back here and are freed.
+    back: Sender<Arc<[Shown]>>,
+    returned: Receiver<Arc<[Shown]>>,
 }
 
 /// A batch that is being gathered.
@@ -74,16 +81,16 @@ impl Batch {
         self.count >= self.subscription.batch_max
     }
 
-    fn send(&mut self, queue: &Queue, now: Timestamp, packets: bool) {
+    /// Hands the batch over; `back` is given for items, and not for packets.
+    fn send(&mut self, queue: &Queue, now: Timestamp, back: Option<&Sender<Arc<[Shown]>>>) {
         if self.count == 0 {
             return;
         }
         let columns: Vec<Values> = self.columns.iter_mut().map(Column::take).collect();
         let subscription = self.subscription.id;
-        let work = if packets {
-            Work::Packets { subscription, now, count: u32::try_from(self.count).unwrap_or(u32::MAX), columns }
-        } else {
-            Work::Items { subscription, now, columns, items: self.items.drain(..).collect() }
+        let work = match back {
+            Some(back) => Work::Items { subscription, now, columns, items: self.items.drain(..).collect(), back: back.clone() },
+            None => Work::Packets { subscription, now, count: u32::try_from(self.count).unwrap_or(u32::MAX), columns },
         };
         self.count = 0;
         self.due = Timestamp(u64::MAX);
@@ -93,6 +100,7 @@ impl Batch {
 
 impl Feeder {
     pub(crate) fn new(inner: Arc<Inner>) -> Self {
+        let (back, returned) = channel();
         let mut this = Self {
             inner,
             generation: u64::MAX,
@@ -103,6 +111,8 @@ impl Feeder {
             hits: Vec::new(),
             next_tick: Timestamp(0),
             next_flush: Timestamp(u64::MAX),
+            back,
+            returned,
         };
         this.refresh(Timestamp(0));
         this
@@ -141,7 +151,8 @@ impl Feeder {
             let shown: Shown = Arc::clone(item) as Shown;
             batch.items.push(shown);
             if batch.push(item.as_ref(), now) {
-                batch.send(queue, now, false);
+                batch.send(queue, now, Some(&self.back));
+                free(&self.returned);
             } else if !queue.waits {
                 self.next_flush = self.next_flush.min(batch.due);
             }
@@ -159,7 +170,7 @@ impl Feeder {
             let queue = &self.plan.plugins[batch.plugin].queue;
             queue.stats.matched.add(1);
             if batch.push(packet, now) {
-                batch.send(queue, now, true);
+                batch.send(queue, now, None);
             } else if !queue.waits {
                 self.next_flush = self.next_flush.min(batch.due);
             }
@@ -173,19 +184,21 @@ impl Feeder {
     }
 
     fn send_all(&mut self, now: Timestamp) {
+        free(&self.returned);
         for batch in &mut self.items {
-            batch.send(&self.plan.plugins[batch.plugin].queue, now, false);
+            batch.send(&self.plan.plugins[batch.plugin].queue, now, Some(&self.back));
         }
         for batch in &mut self.packets {
-            batch.send(&self.plan.plugins[batch.plugin].queue, now, true);
+            batch.send(&self.plan.plugins[batch.plugin].queue, now, None);
         }
     }
 
     fn flush_due(&mut self, now: Timestamp) {
         let mut next = Timestamp(u64::MAX);
-        for (batch, packets) in self.items.iter_mut().map(|b| (b, false)).chain(self.packets.iter_mut().map(|b| (b, true))) {
+        let back = &self.back;
+        for (batch, back) in self.items.iter_mut().map(|b| (b, Some(back))).chain(self.packets.iter_mut().map(|b| (b, None))) {
             if batch.due <= now {
-                batch.send(&self.plan.plugins[batch.plugin].queue, now, packets);
+                batch.send(&self.plan.plugins[batch.plugin].queue, now, back);
             }
             next = next.min(batch.due);
         }
@@ -199,10 +212,10 @@ impl Feeder {
         self.next_tick = Timestamp(boundary.0.saturating_add(tick));
         for (index, plugin) in self.plan.plugins.iter().enumerate().filter(|(_, p)| p.jobs) {
             for batch in self.items.iter_mut().filter(|b| b.plugin == index) {
-                batch.send(&plugin.queue, boundary, false);
+                batch.send(&plugin.queue, boundary, Some(&self.back));
             }
             for batch in self.packets.iter_mut().filter(|b| b.plugin == index) {
-                batch.send(&plugin.queue, boundary, true);
+                batch.send(&plugin.queue, boundary, None);
             }
             plugin.queue.send(Work::Tick { now: boundary });
         }
@@ -225,6 +238,11 @@ impl Feeder {
         }
         self.next_flush = Timestamp(u64::MAX);
     }
+}
+
+/// Frees the items that came back.
+fn free(returned: &Receiver<Arc<[Shown]>>) {
+    returned.try_iter().for_each(drop);
 }
 
 impl Drop for Feeder {

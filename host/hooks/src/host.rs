@@ -102,7 +102,7 @@ pub struct LoadError {
 /// How long a client waits for the plugins that may colour what it is shown.
 const QUERY_PATIENCE: Duration = Duration::from_millis(250);
 /// Items per message in a queue, for reckoning its length.
-const ITEMS_PER_MESSAGE: usize = 64;
+const ITEMS_PER_MESSAGE: usize = 128;
 
 struct Loaded {
     identity: Arc<Identity>,

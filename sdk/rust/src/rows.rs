@@ -123,7 +123,7 @@ impl Items {
         Self { filter: filter.to_owned(), max_batch: 0, max_delay_ms: 0 }
     }
 
-    /// At most so many items in a batch (default 64).
+    /// At most so many items in a batch (default 256).
     #[must_use]
     pub fn batch(mut self, max: u32) -> Self {
         self.max_batch = max;
@@ -163,7 +163,7 @@ impl Packets {
     /// Packets that match a filter over their own fields; the empty one matches all.
     #[must_use]
     pub fn matching(filter: &str) -> Self {
-        Self(Items::matching(filter).batch(256))
+        Self(Items::matching(filter))
     }
 
     /// Subscribes, with the fields of the row `R`. Returns the subscription's number.

@@ -1,14 +1,12 @@
 //! `hookline kfl`: is this a filter, and what does it make of these items?
 
-use crate::{cli::Kfl, error::usage};
+use crate::{cli::Kfl, delivery::wall_clock, error::usage};
 use anyhow::Context as _;
-use hookline_item::Timestamp;
 use hookline_kfl::Filter;
 use serde_json::{Map, Value, json};
 use std::{
     io::{Read as _, Write as _},
     path::Path,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 pub(crate) fn run(args: &Kfl) -> anyhow::Result<()> {
@@ -19,7 +17,7 @@ pub(crate) fn run(args: &Kfl) -> anyhow::Result<()> {
         return Ok(writeln!(out, "{said}")?);
     };
     for (line, item) in (1..).zip(read_items(file)?) {
-        let matches = filter.matches(&item, now());
+        let matches = filter.matches(&item, wall_clock());
         let id = item.get("id").and_then(Value::as_str).unwrap_or("");
         if args.json {
             writeln!(out, "{}", json!({ "item": id, "line": line, "matches": matches }))?;
@@ -52,10 +50,4 @@ fn read_items(file: &Path) -> anyhow::Result<Vec<Map<String, Value>>> {
     read.with_context(|| format!("cannot read {}", file.display()))?;
     let items: Result<Vec<_>, _> = serde_json::Deserializer::from_str(&text).into_iter().collect();
     items.map_err(|e| usage(format!("{}: this is not an item: {e}", file.display())))
-}
-
-#[expect(clippy::disallowed_methods, reason = "the edge: `now()` on a file of items means the time of asking")]
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::new(since.as_secs(), since.subsec_nanos())
 }

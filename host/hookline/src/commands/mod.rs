@@ -1,4 +1,7 @@
 //! The subcommands, one file each.
 
+pub(crate) mod demo;
 pub(crate) mod kfl;
 pub(crate) mod read;
+pub(crate) mod run;
+pub(crate) mod script;

@@ -5,7 +5,7 @@ use crate::{
     commands::kfl,
     error,
     output::Printer,
-    plugins::{self, FILE_NODE},
+    plugins::{FILE_NODE, FileHooks},
     session::Session,
 };
 use anyhow::Context as _;
@@ -21,7 +21,7 @@ pub(crate) fn run(args: &Read) -> anyhow::Result<()> {
     let filter = kfl::parse(&args.kfl, false)?;
     let mut source = FileSource::open(&args.file).map_err(error::capture)?;
     let node = args.plugins.node.as_deref().unwrap_or(FILE_NODE);
-    let hooks = args.plugins.plugins.as_deref().map(|dir| plugins::for_file(dir, &args.plugins, node)).transpose()?;
+    let hooks = args.plugins.plugins.as_deref().map(|dir| FileHooks::start(dir, &args.plugins, node)).transpose()?;
     let mut session = Session::new(node, &source, hooks.as_ref().map(|h| h.host.feeder()));
     let mut printer = Printer::new(args.format);
     let mut matched = 0;
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Read) -> anyhow::Result<()> {
     let counted = crate::lane::Counted { matched, ..session.counted(&mut source) };
     printer.finish(&counted, &mut BufWriter::with_capacity(1 << 16, std::io::stdout().lock())).context("cannot write")?;
     if let Some(hooks) = hooks {
-        hooks.finish()?;
+        hooks.finish();
     }
     // What could be read has been printed; only now the damage is told.
     result.map_err(error::capture)

@@ -1,8 +1,10 @@
 //! The binary, end to end.
 
 mod cli;
+mod demo;
 mod generated;
 mod goldens;
 mod layers;
+mod live;
 mod plugins;
 mod support;

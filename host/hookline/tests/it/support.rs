@@ -1,9 +1,12 @@
 //! Running the binary.
 
 use std::{
-    io::Write as _,
+    io::{BufRead as _, BufReader, Read, Write as _},
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
+    sync::mpsc::{Sender, channel},
+    thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_hookline");
@@ -74,4 +77,82 @@ pub(crate) fn compare(file: &Path, actual: &str) {
         lines.1,
         first.unwrap_or_default()
     );
+}
+
+/// A program that goes on until it is told to stop.
+pub(crate) struct Running {
+    child: Child,
+    /// Of its dashboard.
+    pub(crate) url: String,
+    errors: JoinHandle<String>,
+}
+
+impl Running {
+    /// Starts `hookline`, and waits until it says where its dashboard is.
+    pub(crate) fn start(args: &[&str]) -> Self {
+        let mut child = Command::new(BINARY).args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (found, url) = channel();
+        let watch = |stream: Box<dyn Read + Send>, found: Sender<String>| {
+            std::thread::spawn(move || {
+                let mut all = String::new();
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    if let Some(url) = line.split_whitespace().find(|w| w.starts_with("http://127.0.0.1:") && line.contains("dashboard")) {
+                        let _ = found.send(url.to_owned());
+                    }
+                    all.push_str(&line);
+                    all.push('\n');
+                }
+                all
+            })
+        };
+        watch(Box::new(child.stdout.take().unwrap()), found.clone());
+        let errors = watch(Box::new(child.stderr.take().unwrap()), found);
+        let url = url.recv_timeout(DEADLINE).unwrap_or_else(|_| {
+            let _ = child.kill();
+            panic!("{args:?} does not start")
+        });
+        Self { child, url, errors }
+    }
+
+    /// Ctrl-C, and what becomes of it.
+    pub(crate) fn stop(mut self) -> Ended {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        let status = self.child.wait().unwrap();
+        Ended { code: status.code(), out: String::new(), err: self.errors.join().unwrap() }
+    }
+}
+
+/// How long a test waits for what must come: far beyond what it takes, so that a slow machine does not fail it.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Asks until there is an answer.
+pub(crate) fn until<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < end, "it did not come");
+        std::thread::yield_now();
+    }
+}
+
+/// JSON from the program's API.
+pub(crate) fn get_json(url: &str, path: &str, kfl: &str) -> serde_json::Value {
+    let output =
+        Command::new("curl").args(["-sS", "-G", "--data-urlencode", &format!("kfl={kfl}"), &format!("{url}{path}")]).output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{path}: {e}: {}", String::from_utf8_lossy(&output.stdout)))
+}
+
+/// Whether this process may capture on loopback; says so where it may not.
+pub(crate) fn may_capture() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let effective = status.lines().find_map(|l| l.strip_prefix("CapEff:")).map(|v| u64::from_str_radix(v.trim(), 16).unwrap());
+    // CAP_NET_RAW is number 13.
+    let may = effective.is_some_and(|caps| caps >> 13 & 1 == 1);
+    if !may {
+        eprintln!("SKIPPED: capturing on loopback needs CAP_NET_RAW: run the tests as root");
+    }
+    may
 }

@@ -16,7 +16,8 @@ const FIELDS_MAX: usize = 64;
 const SUBSCRIPTIONS_MAX: usize = 32;
 /// Items of one batch; past 256 there is no gain.
 const BATCH_MAX: u32 = 1024;
-const BATCH_DEFAULT: u32 = 64;
+/// In live capture the delay sends smaller ones; a larger batch costs fewer wake-ups of the plugin's thread.
+const BATCH_DEFAULT: u32 = 256;
 const DELAY_DEFAULT_MS: u32 = 5;
 
 impl State {

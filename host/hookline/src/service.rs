@@ -1,0 +1,223 @@
+//! The whole program around a session: plugins, delivery, item index, dashboard.
+
+use crate::{
+    cli::{PluginArgs, Serve},
+    delivery::{Delivery, Emitter, wall_clock},
+    error::usage,
+    plugins::{self, Outlet, Setup},
+};
+use anyhow::Context as _;
+use hookline_actions::ActionStatus;
+use hookline_bus::Event;
+use hookline_hooks::{Change, Folder, HookHost, LogLevel, LogLine};
+use hookline_item::{Item, Timestamp};
+use hookline_store::{Store, StoreOptions, Writer};
+use hookline_web::{About, Console, Live, Web, WebDeps};
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+use tokio::{runtime::Runtime, sync::oneshot};
+
+/// How often the plugin folder is looked at: with the rule that two looks must agree, a change is taken within a second.
+const FOLDER_INTERVAL: Duration = Duration::from_millis(300);
+
+/// Everything that runs beside the capture.
+pub(crate) struct Service {
+    runtime: Runtime,
+    pub(crate) host: HookHost,
+    delivery: Arc<Delivery>,
+    store: Store,
+    writer: Arc<Writer>,
+    live: Live,
+    addr: SocketAddr,
+    web_stop: oneshot::Sender<()>,
+    stop: Arc<AtomicBool>,
+    watcher: JoinHandle<()>,
+}
+
+/// What a service is made of.
+pub(crate) struct Parts<'a> {
+    pub(crate) serve: &'a Serve,
+    pub(crate) plugins: &'a PluginArgs,
+    pub(crate) node: &'a str,
+    /// What is captured, for people.
+    pub(crate) source: String,
+    /// Plain text with the counters of the stages before the plugins.
+    pub(crate) metrics: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+impl Service {
+    /// Binds the dashboard's address, opens the data, starts workers and plugins, in this order: what is wrong is told before traffic is touched.
+    pub(crate) fn start(parts: &Parts<'_>, lines: Arc<dyn hookline_actions::LineSink>) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let bound = runtime.block_on(Web::bind(parts.serve.listen)).map_err(|e| usage(e.to_string()))?;
+        let folder = parts.serve.data.as_deref();
+        if let Some(folder) = folder {
+            std::fs::create_dir_all(folder).map_err(|e| usage(format!("--data {}: {e}", folder.display())))?;
+        }
+        let store = Store::open(StoreOptions {
+            path: folder.map(|f| f.join("items.sqlite")),
+            items_max: parts.serve.keep_items,
+            bytes_max: parts.serve.keep_mib.saturating_mul(1 << 20),
+        })?;
+        let writer = Arc::new(store.writer().context("the index is being written by somebody else")?);
+        let console = Console::new();
+        let (delivery, emitter) = {
+            let writer = Arc::clone(&writer);
+            // An index that is behind has counted what it did not take.
+            let watch = move |event: &Event| {
+                let _ = writer.event(event);
+            };
+            Delivery::start(&runtime, folder, false, lines, Box::new(watch))?
+        };
+        let host = make_host(parts, &console, emitter)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let watcher = watch_folder(parts.plugins.plugins.as_deref(), &host, &stop)?;
+        let delivery = Arc::new(delivery);
+        let live = Live::new();
+        let (web_stop, stopped) = oneshot::channel::<()>();
+        let addr = bound.addr();
+        let deps = WebDeps {
+            store: store.clone(),
+            host: host.clone(),
+            live: live.clone(),
+            console,
+            metrics: metrics(&parts.metrics, &delivery),
+            now: Arc::new(wall_clock),
+            about: About { version: env!("CARGO_PKG_VERSION").to_owned(), node: parts.node.to_owned(), source: parts.source.clone() },
+        };
+        runtime.spawn(async move {
+            // An error of the sender means that the program ends without saying so: that ends the server too.
+            let result = bound.serve(deps, async { drop(stopped.await) }).await;
+            if let Err(error) = result {
+                tracing::error!(message = "the dashboard ended", %error);
+            }
+        });
+        Ok(Self { runtime, host, delivery, store, writer, live, addr, web_stop, stop, watcher })
+    }
+
+    /// Where the dashboard is.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/", self.addr)
+    }
+
+    /// What becomes of an item, apart from the plugins.
+    pub(crate) fn on_item(&self) -> impl FnMut(Arc<Item>, Timestamp) + use<> {
+        let (writer, live) = (Arc::clone(&self.writer), self.live.clone());
+        move |item, _| {
+            // A full queue is counted by the store.
+            let _ = writer.item(&item);
+            live.send(item);
+        }
+    }
+
+    /// True once Ctrl-C was pressed or the program was told to end.
+    pub(crate) fn stop_flag(&self) -> Arc<AtomicBool> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&stop);
+        self.runtime.spawn(async move {
+            wait_for_signal().await;
+            flag.store(true, Ordering::Relaxed);
+            // A second signal does not wait for workers.
+            wait_for_signal().await;
+            std::process::exit(130);
+        });
+        stop
+    }
+
+    /// Ends everything in order: plugins, delivery, index, dashboard. Returns what the actions did.
+    pub(crate) fn finish(self) -> Vec<ActionStatus> {
+        self.stop.store(true, Ordering::Relaxed);
+        // A watcher that panicked watches no more.
+        let _ = self.watcher.join();
+        self.host.finish();
+        drop(self.web_stop);
+        let status = self.delivery.status();
+        drop((self.host, self.store));
+        let status = match Arc::try_unwrap(self.delivery) {
+            Ok(delivery) => delivery.finish(&self.runtime),
+            Err(_) => status,
+        };
+        if let Ok(writer) = Arc::try_unwrap(self.writer) {
+            writer.finish();
+        }
+        self.runtime.shutdown_timeout(Duration::from_secs(1));
+        status
+    }
+}
+
+fn make_host(parts: &Parts<'_>, console: &Console, emitter: Emitter) -> anyhow::Result<HookHost> {
+    let console = console.clone();
+    let outlet = Outlet {
+        event: emitter.or_show(parts.plugins.dry_run),
+        line: move |line: LogLine| {
+            print_line(&line);
+            console.push(line);
+        },
+    };
+    let setup = Setup { env: &parts.plugins.env, node: parts.node, replay: false, now: wall_clock() };
+    plugins::host(&setup, Arc::new(outlet))
+}
+
+/// A script's console on ours: errors on standard error, the rest on standard output.
+pub(crate) fn print_line(line: &LogLine) {
+    let LogLine { plugin, text, level, .. } = line;
+    if *level == LogLevel::Error {
+        eprintln!("{plugin}: {text}");
+    } else {
+        print_out(&format!("{plugin}: {text}"));
+    }
+}
+
+/// A line on standard output; a reader that has gone away is no error.
+pub(crate) fn print_out(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+fn metrics(stages: &Arc<dyn Fn() -> String + Send + Sync>, delivery: &Arc<Delivery>) -> Arc<dyn Fn() -> String + Send + Sync> {
+    let (stages, delivery) = (Arc::clone(stages), Arc::downgrade(delivery));
+    Arc::new(move || stages() + &delivery.upgrade().map_or_else(String::new, |d| d.metrics()))
+}
+
+/// Loads the plugin folder, and follows it until told to stop.
+fn watch_folder(dir: Option<&Path>, host: &HookHost, stop: &Arc<AtomicBool>) -> anyhow::Result<JoinHandle<()>> {
+    let folder = dir.map(|dir| plugins::load_folder(host, dir)).transpose()?;
+    let (host, stop) = (host.clone(), Arc::clone(stop));
+    let follow = move || {
+        let Some(mut folder) = folder else { return };
+        while !stop.load(Ordering::Relaxed) {
+            std::thread::sleep(FOLDER_INTERVAL);
+            follow_once(&mut folder, &host);
+        }
+    };
+    Ok(std::thread::Builder::new().name("plugin folder".into()).spawn(follow)?)
+}
+
+fn follow_once(folder: &mut Folder, host: &HookHost) {
+    match folder.scan(host) {
+        Ok(changes) => changes.iter().for_each(|change| match change {
+            Change::Loaded(name) => eprintln!("plugin {name}: loaded"),
+            Change::Unloaded(name) => eprintln!("plugin {name}: taken out"),
+            Change::Refused(name, reason) => eprintln!("warning: plugin {name}: {reason}"),
+        }),
+        Err(error) => tracing::warn!(message = "the plugin folder cannot be read", %error),
+    }
+}
+
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // Without a handler the default remains: the program ends at once.
+    let Ok(mut term) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = term.recv() => {}
+    }
+}

@@ -1,0 +1,30 @@
+//! The demo: one pass, and the dashboard in a real browser.
+
+use crate::support::{Running, hookline, root};
+use std::process::Command;
+
+#[test]
+fn one_pass_delivers_and_sums_up() {
+    let ended = hookline(&["demo", "--once"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    let line = |what: &str| ended.out.lines().find(|l| l.contains(what)).unwrap_or_else(|| panic!("no {what:?} in\n{}", ended.out));
+    assert!(line("slack: [#ff0000] Server-side Error").contains("/comment/") || ended.out.contains("Server-side Error"));
+    assert!(line("500 from 127.0.0.1:8888: GET /comment/").contains("critical"), "{}", ended.out);
+    assert!(line("items  ").contains("80"), "{}", ended.out);
+    for hook in ["http-errors", "dns-errors", "500-to-slack", "packets-per-minute"] {
+        assert!(line(hook).starts_with("hook"), "{}", ended.out);
+    }
+    assert!(line(": slack").contains(" 1   delivered, 0 given up"), "{}", ended.out);
+    assert!(line(": log").contains("delivered, 0 given up"), "{}", ended.out);
+}
+
+#[test]
+fn the_dashboard_works_in_a_browser() {
+    let running = Running::start(&["demo", "--no-open", "--listen", "127.0.0.1:0"]);
+    let dir = root().join("tests/browser");
+    assert!(dir.join("node_modules").exists(), "run `cargo xtask test`, which installs the browser tests' driver");
+    let output = Command::new("node").arg("--test").current_dir(&dir).env("HOOKLINE_URL", &running.url).output().unwrap();
+    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let ended = running.stop();
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+}

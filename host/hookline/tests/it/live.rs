@@ -1,0 +1,129 @@
+//! Live: real sockets on loopback, the running program, its API. Needs CAP_NET_RAW; skips loudly without.
+
+use crate::support::{Running, get_json, may_capture, root, until};
+use serde_json::Value;
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// An HTTP server that answers every request in this way, and tells the body of each.
+fn server(status: &'static str) -> (SocketAddr, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut length = 0;
+            let mut line = String::new();
+            while reader.read_line(&mut line).is_ok_and(|n| n > 2) {
+                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                line.clear();
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+            let _ = sender.send(String::from_utf8_lossy(&body).into_owned());
+        }
+    });
+    (addr, receiver)
+}
+
+fn request(addr: SocketAddr, path: &str) {
+    let mut stream = TcpStream::connect(addr).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n").unwrap();
+    stream.read_to_end(&mut Vec::new()).unwrap();
+}
+
+#[test]
+fn a_500_on_loopback_reaches_the_webhook() {
+    if !may_capture() {
+        return;
+    }
+    let (shop, _) = server("500 Internal Server Error");
+    let (hook, told) = server("200 OK");
+    let plugins = tempfile::tempdir().unwrap();
+    let script = format!(
+        "function onItemCaptured(data) {{\n  if (data.dst.port === \"{}\" && data.response && data.response.status === 500)\n    \
+         vendor.webhook(\"POST\", env.HOOK, {{ path: data.request.path, host: data.dst.name }});\n}}\n",
+        shop.port()
+    );
+    fs::write(plugins.path().join("alarm.js"), script).unwrap();
+    fs::write(plugins.path().join("alarm.toml"), "[grants]\nenv = [\"HOOK\"]\nactions = { webhook = [\"http://127.0.0.1:*\"] }\n").unwrap();
+    let running = Running::start(&[
+        "run",
+        "-i",
+        "lo",
+        "--listen",
+        "127.0.0.1:0",
+        "--plugins",
+        &plugins.path().display().to_string(),
+        "--env",
+        &format!("HOOK=http://{hook}/"),
+    ]);
+    request(shop, "/cart");
+    let asked = Instant::now();
+    let body: Value = serde_json::from_str(&told.recv_timeout(Duration::from_secs(10)).expect("the webhook is told")).unwrap();
+    eprintln!("the webhook was told after {:?}", asked.elapsed());
+    assert_eq!(body, serde_json::json!({"path": "/cart", "host": "shop.test"}));
+    // The exchange is an item, once: loopback shows each packet twice.
+    let filter = format!("dst.port == {} and response.status == 500", shop.port());
+    let items = until(|| Some(get_json(&running.url, "api/items", &filter)["items"].as_array()?.clone()).filter(|i| !i.is_empty()));
+    assert_eq!(items.len(), 1);
+    let ended = running.stop();
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+}
+
+#[test]
+fn a_plugin_that_traps_comes_back_when_a_fixed_file_is_dropped_in() {
+    if !may_capture() {
+        return;
+    }
+    let (shop, _) = server("200 OK");
+    let plugins = tempfile::tempdir().unwrap();
+    let drop_in = |name: &str, mode: &str| {
+        fs::write(plugins.path().join(format!("{name}.toml")), format!("[config]\nmode = \"{mode}\"\n")).unwrap();
+        fs::copy(root().join("tests/guests/dist/hostile.wasm"), plugins.path().join(format!("{name}.wasm"))).unwrap();
+    };
+    drop_in("bad", "trap");
+    drop_in("good", "");
+    let running = Running::start(&["run", "-i", "lo", "--listen", "127.0.0.1:0", "--plugins", &plugins.path().display().to_string()]);
+    let plugin = |name: &str| -> Value {
+        let all = get_json(&running.url, "api/plugins", "");
+        all["plugins"].as_array().unwrap().iter().find(|p| p["name"] == name).unwrap().clone()
+    };
+    let count = |name: &str, counter: &str| plugin(name)[counter].as_u64().unwrap();
+    request(shop, "/poison");
+    until(|| (count("bad", "traps") > 0).then_some(()));
+    assert!(plugin("bad")["error"].as_str().unwrap().contains("unreachable"), "{}", plugin("bad"));
+    drop_in("bad", "");
+    until(|| (plugin("bad")["reloads"] == 1 && plugin("bad")["state"] == "running").then_some(()));
+    let before = count("bad", "delivered");
+    request(shop, "/again");
+    until(|| (count("bad", "delivered") > before).then_some(()));
+    let good = plugin("good");
+    assert_eq!((&good["failed"], &good["dropped_queue_full"], &good["skipped_backoff"]), (&0.into(), &0.into(), &0.into()));
+    running.stop();
+}
+
+#[test]
+fn what_cannot_be_captured_or_bound_is_told() {
+    let ended = crate::support::hookline(&["run", "-i", "no-such-if"]);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains("no-such-if"), "{}", ended.err);
+    if !may_capture() {
+        return;
+    }
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap().to_string();
+    let ended = crate::support::hookline(&["run", "-i", "lo", "--listen", &addr]);
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.err.contains(&addr) && ended.err.contains("--listen"), "{}", ended.err);
+}

@@ -1,0 +1,153 @@
+//! REST. Errors are JSON: `{"error": {"message": …}}`.
+
+use crate::WebDeps;
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use hookline_hooks::{Shown, Verdict};
+use hookline_kfl::Filter;
+use hookline_store::{Cursor, ItemQuery, StoreError};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// Items of one answer, unless asked for fewer.
+const LIMIT: usize = 100;
+/// The most that may be asked for.
+const LIMIT_MAX: usize = 1000;
+
+/// An answer that is an error.
+pub(crate) struct Problem(StatusCode, Value);
+
+impl Problem {
+    fn new(status: StatusCode, message: &str) -> Self {
+        Self(status, json!({ "message": message }))
+    }
+
+    /// A filter that does not compile, with its place.
+    pub(crate) fn of_filter(e: &hookline_kfl::Error) -> Self {
+        Self(StatusCode::BAD_REQUEST, filter_error(e))
+    }
+}
+
+/// A filter's error as clients get it.
+pub(crate) fn filter_error(e: &hookline_kfl::Error) -> Value {
+    json!({ "message": e.message, "line": e.line, "column": e.column, "start": e.span.start, "end": e.span.end, "help": e.help })
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(message = "the item index cannot be read", %error);
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({ "error": self.1 }))).into_response()
+    }
+}
+
+type Answer = Result<Json<Value>, Problem>;
+
+#[derive(Deserialize)]
+pub(crate) struct Wanted {
+    #[serde(default)]
+    kfl: String,
+    limit: Option<usize>,
+    before: Option<u64>,
+}
+
+impl Wanted {
+    fn limit(&self) -> usize {
+        self.limit.unwrap_or(LIMIT).clamp(1, LIMIT_MAX)
+    }
+}
+
+/// Runs what blocks (the database, plugins) beside the server's threads.
+async fn blocking<T: Send + 'static>(f: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
+    let broken = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the request failed inside");
+    tokio::task::spawn_blocking(f).await.map_err(broken)?
+}
+
+/// `GET /api/items?kfl=&limit=&before=`: newest first; `next` is the `before` of the next page.
+pub(crate) async fn items(State(deps): State<WebDeps>, Query(wanted): Query<Wanted>) -> Answer {
+    let filter = Filter::parse(&wanted.kfl).map_err(|e| Problem::of_filter(&e))?;
+    blocking(move || {
+        let query = ItemQuery { filter: &filter, before: wanted.before.map(Cursor), limit: wanted.limit(), now: (deps.now)() };
+        let page = deps.store.items(&query)?;
+        let objects = page.items.into_iter().map(|i| i.json).collect();
+        let items: Vec<Value> = shown(&deps, objects, filter.source()).into_iter().map(|(item, _)| item).collect();
+        Ok(Json(json!({ "items": items, "next": page.next.map(|c| c.0), "scanned": page.scanned })))
+    })
+    .await
+}
+
+/// `GET /api/items/{id}`: one item, as the plugins show it.
+pub(crate) async fn item(State(deps): State<WebDeps>, Path(id): Path<String>) -> Answer {
+    blocking(move || {
+        let Some(item) = deps.store.item(&id)? else {
+            return Err(Problem::new(StatusCode::NOT_FOUND, "there is no such item (any more)"));
+        };
+        let item = shown(&deps, vec![item.json], "").pop().map(|(item, _)| item);
+        Ok(Json(json!({ "item": item })))
+    })
+    .await
+}
+
+/// Items as the plugins' query hooks want them shown, each marked `passed` or `failed`.
+pub(crate) fn shown(deps: &WebDeps, objects: Vec<Map<String, Value>>, filter: &str) -> Vec<(Value, Verdict)> {
+    let objects: Vec<Arc<Map<String, Value>>> = objects.into_iter().map(Arc::new).collect();
+    let verdicts = if deps.host.answers_queries() {
+        let items: Arc<[Shown]> = objects.iter().map(|o| Arc::clone(o) as Shown).collect();
+        deps.host.query(&items, filter, (deps.now)())
+    } else {
+        vec![Verdict::default(); objects.len()]
+    };
+    let show = |(object, verdict): (Arc<Map<String, Value>>, Verdict)| {
+        let replaced = verdict.replacement.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let mut item = replaced.unwrap_or_else(|| Arc::unwrap_or_clone(object));
+        item.insert("passed".to_owned(), verdict.passed.into());
+        item.insert("failed".to_owned(), verdict.failed.into());
+        (Value::Object(item), verdict)
+    };
+    objects.into_iter().zip(verdicts).map(show).collect()
+}
+
+/// `GET /api/alerts?limit=&before=`: newest first.
+pub(crate) async fn alerts(State(deps): State<WebDeps>, Query(wanted): Query<Wanted>) -> Answer {
+    blocking(move || {
+        let alerts = deps.store.alerts(wanted.before.map(Cursor), wanted.limit())?;
+        let next = alerts.last().map(|a| a.cursor.0);
+        Ok(Json(json!({ "alerts": alerts.into_iter().map(|a| a.json).collect::<Vec<_>>(), "next": next })))
+    })
+    .await
+}
+
+/// `GET /api/plugins`: what each is, does and costs.
+pub(crate) async fn plugins(State(deps): State<WebDeps>) -> Json<Value> {
+    Json(json!({ "plugins": deps.host.status() }))
+}
+
+/// `GET /api/console`: the newest log lines of the plugins, oldest first.
+pub(crate) async fn console(State(deps): State<WebDeps>) -> Json<Value> {
+    Json(json!({ "lines": deps.console.lines() }))
+}
+
+/// `GET /api/kfl?kfl=`: whether this is a filter.
+pub(crate) async fn kfl(Query(wanted): Query<Wanted>) -> Answer {
+    Filter::parse(&wanted.kfl).map_err(|e| Problem::of_filter(&e))?;
+    Ok(Json(json!({ "valid": true })))
+}
+
+/// `GET /api/about`: version, node, source.
+pub(crate) async fn about(State(deps): State<WebDeps>) -> Json<Value> {
+    Json(json!(deps.about))
+}
+
+pub(crate) async fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is nothing here")
+}

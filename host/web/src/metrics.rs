@@ -1,0 +1,45 @@
+//! `GET /metrics`: every stage's counters, for Prometheus.
+
+use crate::WebDeps;
+use axum::{
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use hookline_hooks::PluginStatus;
+use std::fmt::Write as _;
+
+pub(crate) async fn metrics(State(deps): State<WebDeps>) -> Response {
+    let mut out = (deps.metrics)();
+    store(&mut out, &deps);
+    hooks(&mut out, &deps.host.status());
+    out.push_str(&deps.host.metrics());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], out).into_response()
+}
+
+fn store(out: &mut String, deps: &WebDeps) {
+    let s = deps.store.stats();
+    for (name, kind, help, value) in [
+        ("items", "gauge", "Items in the index", s.items),
+        ("bytes", "gauge", "Bytes of items in the index", s.bytes),
+        ("written_items_total", "counter", "Items written to the index", s.written),
+        ("dropped_items_total", "counter", "Items not indexed because the queue was full", s.dropped_queue_full),
+        ("evicted_items_total", "counter", "Items that went to make room", s.evicted),
+        ("failed_items_total", "counter", "Items lost because the database could not be written", s.failed),
+    ] {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "# HELP hookline_store_{name} {help}\n# TYPE hookline_store_{name} {kind}\nhookline_store_{name} {value}");
+    }
+}
+
+fn hooks(out: &mut String, plugins: &[PluginStatus]) {
+    let Some(first) = plugins.first() else { return };
+    for (name, help, _) in first.counts.each() {
+        let (suffix, kind) = if name == "memory_bytes" { ("", "gauge") } else { ("_total", "counter") };
+        let _ = writeln!(out, "# HELP hookline_hooks_{name}{suffix} {help}\n# TYPE hookline_hooks_{name}{suffix} {kind}");
+        for plugin in plugins {
+            let value = plugin.counts.each().find(|(n, ..)| *n == name).map_or(0, |(_, _, v)| v);
+            let _ = writeln!(out, "hookline_hooks_{name}{suffix}{{plugin=\"{}\"}} {value}", plugin.name.replace(['"', '\\', '\n'], "_"));
+        }
+    }
+}

@@ -1,0 +1,90 @@
+// One item, in full.
+import { $, el, endpoint, took } from './dom.js';
+
+const literal = (value) => (typeof value === 'string' ? JSON.stringify(value) : String(value));
+const isName = (key) => /^[A-Za-z_]\w*$/.test(key);
+
+// Names and values of an object, nested ones indented; `+` adds a value to the filter.
+function table(object, path, addFilter) {
+  const rows = [];
+  const walk = (value, name, path, depth) => {
+    const cell = el('th', { style: `padding-left:${depth + 0.5}em` }, name);
+    if (Array.isArray(value) || (value !== null && typeof value === 'object')) {
+      const entries = Object.entries(value);
+      rows.push(el('tr', {}, cell, el('td', { class: 'faint' }, entries.length ? '' : Array.isArray(value) ? 'none' : '{}')));
+      for (const [key, inner] of entries) {
+        const step = Array.isArray(value) ? `[${key}]` : isName(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+        walk(inner, key, path + step, depth + 1);
+      }
+      return;
+    }
+    const filterable = value !== null && !(typeof value === 'string' && value.length > 200);
+    const plus = filterable && el('button', { class: 'plus', title: 'Add to the filter', 'aria-label': `Filter by ${path}`, onclick: () => addFilter(`${path} == ${literal(value)}`) }, '+');
+    rows.push(el('tr', {}, cell, el('td', {}, plus || null, value === null ? 'null' : value)));
+  };
+  for (const [key, value] of Object.entries(object)) walk(value, key, path + (isName(key) ? `.${key}` : `[${JSON.stringify(key)}]`), 0);
+  return el('table', { class: 'values' }, el('tbody', {}, ...rows));
+}
+
+function text(body) {
+  if (!body?.text) return '';
+  if (body.encoding !== 'base64') return body.text;
+  const bytes = Uint8Array.from(atob(body.text), (c) => c.charCodeAt(0));
+  return new TextDecoder().decode(bytes);
+}
+
+function pretty(source) {
+  try {
+    return JSON.stringify(JSON.parse(source), null, 2);
+  } catch {
+    return source;
+  }
+}
+
+function side(object, path, addFilter) {
+  if (!object) return el('p', { class: 'faint' }, 'It was not seen.');
+  const { headers, headerList, content, body, postData, ...rest } = object;
+  const parts = [table(rest, path, addFilter)];
+  if (headers) parts.push(el('h4', {}, 'Headers'), table(headers, `${path}.headers`, addFilter));
+  const shown = text(content || body || postData);
+  if (shown) parts.push(el('h4', {}, 'Body'), el('pre', { class: 'body' }, pretty(shown)));
+  return el('div', {}, ...parts);
+}
+
+function notes(item) {
+  const lines = [];
+  if (item.error) lines.push(`${item.error.type}: ${item.error.msg}`);
+  if (item.completeness?.grade === 'partial') lines.push(`incomplete: ${item.completeness.missingBytes} bytes missing, ${item.completeness.cutBytes} not kept`);
+  if (item.completeness?.grade === 'unknown') lines.push('picked up in the middle of a connection: more may be missing than is known');
+  lines.push(...(item.anomalies || []));
+  return lines.length ? el('ul', { class: 'notes' }, ...lines.map((l) => el('li', {}, l))) : null;
+}
+
+export function showDetail(item, addFilter, close) {
+  const views = {
+    Request: () => side(item.request, 'request', addFilter),
+    Response: () => side(item.response, 'response', addFilter),
+    ...(item.data ? { Data: () => side(item.data, 'data', addFilter) } : {}),
+    JSON: () => el('pre', { class: 'body' }, JSON.stringify(item, null, 2)),
+  };
+  const view = el('div', { class: 'view' });
+  const tabs = Object.keys(views).map((name) => el('button', { role: 'tab', onclick: () => open(name) }, name));
+  const open = (name) => {
+    tabs.forEach((t) => t.setAttribute('aria-selected', String(t.textContent === name)));
+    view.replaceChildren(views[name]());
+  };
+  $('detail').replaceChildren(
+    el('div', { class: 'head' }, el('h2', {}, `${item.method} ${item.summary}`), el('button', { onclick: close, 'aria-label': 'Close detail' }, '✕')),
+    el('p', {}, `${endpoint(item.src)} → ${endpoint(item.dst)} · ${item.protocol.abbr} ${item.protocol.version || ''} · ${item.startTime} · ${took(item.elapsedTime)}`),
+    ...[notes(item)].filter(Boolean),
+    el('div', { role: 'tablist', class: 'tabs' }, ...tabs),
+    view,
+  );
+  $('detail').hidden = false;
+  open(item.data ? 'Data' : item.request ? 'Request' : 'Response');
+}
+
+export function hideDetail() {
+  $('detail').hidden = true;
+  $('detail').replaceChildren();
+}
