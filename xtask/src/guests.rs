@@ -24,6 +24,10 @@ pub(crate) fn build() -> Result {
         let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let built = build_one(&dir, "wasm32-unknown-unknown", &name.replace('-', "_"))?;
         place(&built, &root().join(dist).join(format!("{name}.wasm")))?;
+        let manifest = format!("{name}.toml");
+        if dir.join(&manifest).exists() {
+            place(&dir.join(&manifest), &root().join(dist).join(&manifest))?;
+        }
     }
     let built = build_one(&root().join("js-shim"), "wasm32-wasip1", "js_shim")?;
     place(&built, &root().join("js-shim/dist/js-shim.wasm"))

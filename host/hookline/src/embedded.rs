@@ -8,10 +8,12 @@ pub(crate) const DEMO_CAPTURES: &[(&str, &[u8])] = &[
     ("browsing.pcap", include_bytes!("../../../tests/pcaps/demo/browsing.pcap")),
 ];
 
-/// The sample scripts with their manifests.
-pub(crate) const DEMO_SCRIPTS: &[(&str, &str)] = &[
+/// The sample scripts, and the sample plugins' manifests.
+pub(crate) const DEMO_TEXTS: &[(&str, &str)] = &[
     ("500-to-slack.js", include_str!("../../../plugins/scripts/500-to-slack.js")),
     ("500-to-slack.toml", include_str!("../../../plugins/scripts/500-to-slack.toml")),
+    ("http-errors.toml", include_str!("../../../plugins/http-errors/http-errors.toml")),
+    ("dns-errors.toml", include_str!("../../../plugins/dns-errors/dns-errors.toml")),
     ("pass-fail.js", include_str!("../../../plugins/scripts/pass-fail.js")),
     ("packets-per-minute.js", include_str!("../../../plugins/scripts/packets-per-minute.js")),
 ];

@@ -47,6 +47,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) serve: &'a Serve,
     pub(crate) plugins: &'a PluginArgs,
     pub(crate) node: &'a str,
+    /// Packets come from a file: nothing is dropped, the reader waits for plugins.
+    pub(crate) replay: bool,
     /// What is captured, for people.
     pub(crate) source: String,
     /// Plain text with the counters of the stages before the plugins.
@@ -75,7 +77,7 @@ impl Service {
             let watch = move |event: &Event| {
                 let _ = writer.event(event);
             };
-            Delivery::start(&runtime, folder, false, lines, Box::new(watch))?
+            Delivery::start(&runtime, folder, parts.replay, lines, Box::new(watch))?
         };
         let host = make_host(parts, &console, emitter)?;
         let stop = Arc::new(AtomicBool::new(false));
@@ -162,7 +164,12 @@ fn make_host(parts: &Parts<'_>, console: &Console, emitter: Emitter) -> anyhow::
             console.push(line);
         },
     };
-    let setup = Setup { env: &parts.plugins.env, node: parts.node, replay: false, now: wall_clock() };
+    let setup = Setup {
+        env: &parts.plugins.env,
+        node: parts.node,
+        replay: parts.replay,
+        now: if parts.replay { Timestamp(0) } else { wall_clock() },
+    };
     plugins::host(&setup, Arc::new(outlet))
 }
 

@@ -101,8 +101,6 @@ pub struct LoadError {
 
 /// How long a client waits for the plugins that may colour what it is shown.
 const QUERY_PATIENCE: Duration = Duration::from_millis(250);
-/// Items per message in a queue, for reckoning its length.
-const ITEMS_PER_MESSAGE: usize = 128;
 
 struct Loaded {
     identity: Arc<Identity>,
@@ -224,11 +222,10 @@ impl HookHost {
         let identity = Arc::new(Identity { name: name.to_owned(), digest, manifest, script });
         let program = Arc::new(Program::load(&inner.compiler, &bytes)?);
         let instance = Instance::start(&inner.compiler, &program, &identity, &inner.around, stats, inner.start)?;
-        let messages = (identity.manifest.run.queue as usize).div_ceil(ITEMS_PER_MESSAGE).max(1);
-        let (sender, receiver) = mpsc::sync_channel(messages);
+        let (queue, inbox) = Queue::new(identity.manifest.run.queue, inner.replay, stats);
         let state = instance.state();
         let planned = Planned {
-            queue: Queue { sender, stats: Arc::clone(stats), waits: inner.replay },
+            queue,
             items: state.subscriptions.items.clone(),
             packets: state.subscriptions.packets.clone(),
             queries: state.subscriptions.queries,
@@ -250,7 +247,7 @@ impl HookHost {
         let former = known.worker.take();
         known.reloads += u64::from(former.is_some());
         let thread = thread::Builder::new().name(format!("hook {name}"));
-        known.worker = Some(thread.spawn(move || worker.run(&receiver, former)).map_err(|e| e.to_string())?);
+        known.worker = Some(thread.spawn(move || worker.run(&inbox, former)).map_err(|e| e.to_string())?);
         (known.identity, known.planned, known.hooks) = (identity, Some(planned), hooks);
         stats.set_state(State::Running, None);
         inner.publish(&plugins);
@@ -287,7 +284,7 @@ impl HookHost {
             let (reply, answer) = mpsc::channel();
             let work = Work::Query { now, filter: filter.to_owned(), items: Arc::clone(items), reply };
             // A full queue means that the plugin is behind: the answer stays away, as if it were late.
-            let _ = plugin.queue.sender.try_send(work);
+            let _ = plugin.queue.try_send(work);
             (plugin, answer)
         });
         let asked: Vec<_> = asked.collect();

@@ -12,7 +12,8 @@ use hookline_item::Timestamp;
 use std::{
     sync::{
         Arc,
-        mpsc::{Receiver, Sender, SyncSender, TrySendError},
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, Sender, SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -56,27 +57,65 @@ impl Work {
     }
 }
 
-/// The sending end of a plugin's queue.
+/// The sending end of a plugin's queue, bounded by the items and packets in it.
 #[derive(Clone)]
 pub(crate) struct Queue {
-    pub(crate) sender: SyncSender<Work>,
+    sender: SyncSender<Work>,
+    /// Items and packets in the queue.
+    queued: Arc<AtomicU64>,
+    queued_max: u64,
     pub(crate) stats: Arc<Stats>,
     /// In a replay nothing is dropped: the reader waits.
     pub(crate) waits: bool,
 }
 
+/// Messages in a queue whose reader waits: some full batches, so that both threads have work and memory stays small.
+const MESSAGES_IN_REPLAY: usize = 8;
+
 impl Queue {
+    /// A queue for so many items, and its receiving end.
+    pub(crate) fn new(queued_max: u32, waits: bool, stats: &Arc<Stats>) -> (Self, Inbox) {
+        // In live capture a batch may hold one item; messages are bounded by the same number.
+        let messages = if waits { MESSAGES_IN_REPLAY } else { queued_max as usize };
+        let (sender, receiver) = sync_channel(messages);
+        let queued = Arc::new(AtomicU64::new(0));
+        let queue = Self { sender, queued: Arc::clone(&queued), queued_max: queued_max.into(), stats: Arc::clone(stats), waits };
+        (queue, Inbox { receiver, queued })
+    }
+
     /// Hands work over, or drops it and counts it.
     pub(crate) fn send(&self, work: Work) {
         let count = work.count();
+        let before = self.queued.fetch_add(count, Ordering::Relaxed);
         let sent = if self.waits {
             self.sender.send(work).is_ok()
         } else {
-            !matches!(self.sender.try_send(work), Err(TrySendError::Full(_) | TrySendError::Disconnected(_)))
+            before.saturating_add(count) <= self.queued_max.max(count) && self.try_send(work)
         };
         if !sent {
+            self.queued.fetch_sub(count, Ordering::Relaxed);
             self.stats.dropped_queue_full.add(count);
         }
+    }
+
+    /// Hands work over that is not missed if there is no room for it; says whether there was.
+    pub(crate) fn try_send(&self, work: Work) -> bool {
+        !matches!(self.sender.try_send(work), Err(TrySendError::Full(_) | TrySendError::Disconnected(_)))
+    }
+}
+
+/// The receiving end of a plugin's queue.
+pub(crate) struct Inbox {
+    receiver: Receiver<Work>,
+    queued: Arc<AtomicU64>,
+}
+
+impl Inbox {
+    /// The next work; `None` once the last sender is gone.
+    fn next(&self) -> Option<Work> {
+        let work = self.receiver.recv().ok()?;
+        self.queued.fetch_sub(work.count(), Ordering::Relaxed);
+        Some(work)
     }
 }
 
@@ -101,12 +140,12 @@ pub(crate) struct Worker {
 impl Worker {
     /// Works until the queue's last sender is gone. `predecessor`, the worker of the plugin's former version, is waited for, so that
     /// the new version's work comes after all of the old one's.
-    pub(crate) fn run(mut self, queue: &Receiver<Work>, predecessor: Option<JoinHandle<()>>) {
+    pub(crate) fn run(mut self, inbox: &Inbox, predecessor: Option<JoinHandle<()>>) {
         if let Some(former) = predecessor {
             // If it panicked, its end has come all the same.
             let _ = former.join();
         }
-        while let Ok(work) = queue.recv() {
+        while let Some(work) = inbox.next() {
             self.handle(work);
         }
         if let Some(instance) = self.instance.take() {

@@ -34,6 +34,7 @@ pub(crate) fn run(args: &Run) -> anyhow::Result<()> {
         serve: &args.serve,
         plugins: &args.plugins,
         node: &node,
+        replay: false,
         source: format!("interface {}", args.interface),
         metrics: Arc::new(move || rendered.render()),
     };

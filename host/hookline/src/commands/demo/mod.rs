@@ -11,7 +11,7 @@ use crate::{
     },
     counters::Counters,
     delivery::wall_clock,
-    embedded::{DEMO_CAPTURES, DEMO_SCRIPTS, DNS_ERRORS, HTTP_ERRORS},
+    embedded::{DEMO_CAPTURES, DEMO_TEXTS, DNS_ERRORS, HTTP_ERRORS},
     error,
     service::{Parts, Service, print_out},
     session::Session,
@@ -48,6 +48,7 @@ pub(crate) fn run(args: &Demo) -> anyhow::Result<()> {
         serve: &serve,
         plugins: &plugins,
         node: NODE,
+        replay: args.once,
         source: "sample traffic".to_owned(),
         metrics: Arc::new(move || rendered.render()),
     };
@@ -101,7 +102,7 @@ fn plugin_folder() -> anyhow::Result<TempDir> {
         let code = code.context("this hookline was built without the sample plugins: use `cargo xtask demo`, which builds them first")?;
         fs::write(dir.path().join(name), code)?;
     }
-    for (name, text) in DEMO_SCRIPTS {
+    for (name, text) in DEMO_TEXTS {
         fs::write(dir.path().join(name), text)?;
     }
     Ok(dir)
