@@ -125,7 +125,7 @@ impl Bus for EmbeddedBus {
     }
 
     fn totals(&self) -> Result<Totals, BusError> {
-        self.read(|c| publish::totals(c))
+        self.read(publish::totals)
     }
 
     fn on_publish(&self, wake: Wake) {
