@@ -40,7 +40,7 @@ impl Program {
         };
         link(&mut linker).map_err(|e| format!("{e:#}"))?;
         let pre = linker.instantiate_pre(&component).map_err(|e| format!("{e:#}"))?;
-        let exports = |name: &str| component.get_export_index(None, &format!("hookline:hooks/{name}@0.1.0")).is_some();
+        let exports = |name: &str| component.get_export_index(None, format!("hookline:hooks/{name}@0.1.0")).is_some();
         if !exports("lifecycle") {
             return Err("it does not export hookline:hooks/lifecycle@0.1.0, which every plugin must".to_owned());
         }

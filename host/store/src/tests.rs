@@ -113,7 +113,7 @@ fn a_file_keeps_its_items() {
     assert_eq!(indexes(&store, "", None, 100).0, [2, 1, 0]);
     assert_eq!(store.stats().items, 3);
     drop(store);
-    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let error = Store::open(StoreOptions { path: Some(path.clone()), items_max: 1, bytes_max: 1 }).err().unwrap().to_string();
     assert!(error.contains("newer version") && error.contains("items.sqlite"), "{error}");
     std::fs::write(&path, "this is no database, whatever its name says").unwrap();

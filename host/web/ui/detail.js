@@ -8,7 +8,8 @@ const isName = (key) => /^[A-Za-z_]\w*$/.test(key);
 function table(object, path, addFilter) {
   const rows = [];
   const walk = (value, name, path, depth) => {
-    const cell = el('th', { style: `padding-left:${depth + 0.5}em` }, name);
+    const cell = el('th', {}, name);
+    cell.style.paddingLeft = `${depth + 0.5}em`;
     if (Array.isArray(value) || (value !== null && typeof value === 'object')) {
       const entries = Object.entries(value);
       rows.push(el('tr', {}, cell, el('td', { class: 'faint' }, entries.length ? '' : Array.isArray(value) ? 'none' : '{}')));
