@@ -1,7 +1,7 @@
 //! Action workers: what happens in the world when a plugin raises an alert or asks for an action.
 //!
 //! An [`Action`] tries to deliver one event and says how it went; the [`Runner`] does the rest once for all of them: concurrency,
-//! retries with back-off, dead letters, numbers. To add an action: one folder, and one line in [`registry`].
+//! retries with back-off, dead letters, numbers. To add an action: one folder, and one line in [`registry()`].
 //!
 //! Delivery is at least once: a sink that accepted an event whose acknowledgement was lost gets it again, under the same
 //! `Idempotency-Key`. Secrets stay out of logs, errors and numbers: of a URL, which is often a secret, only scheme and host are shown.

@@ -1,7 +1,7 @@
 //! REST, WebSocket and the dashboard.
 //!
 //! There is no log-in: the server is meant for a loopback address, and refuses requests that a foreign page makes a browser send (see
-//! [`mod@guard`]). Everything that plugins may colour or rewrite goes through their query hooks before a client sees it.
+//! `guard.rs`). Everything that plugins may colour or rewrite goes through their query hooks before a client sees it.
 
 #![forbid(unsafe_code)]
 

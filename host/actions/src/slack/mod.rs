@@ -1,7 +1,7 @@
 //! `slack`: a message through an incoming webhook.
 //!
 //! Arguments: `url`, the webhook's; `pretext`, `text`, `color` (`good`, `warning`, `danger` or `#rrggbb`). Sent as one attachment, the
-//! form in which Slack shows a colour and fields (https://api.slack.com/reference/messaging/attachments). Slack answers `ok`, or a
+//! form in which Slack shows a colour and fields (<https://api.slack.com/reference/messaging/attachments>). Slack answers `ok`, or a
 //! word that says what is wrong.
 
 mod request;
@@ -46,7 +46,7 @@ impl Action for Slack {
 }
 
 /// Words that mean that the webhook or its channel has to be looked after
-/// (https://api.slack.com/messaging/webhooks#handling_errors); no other message would do better.
+/// (<https://api.slack.com/messaging/webhooks#handling_errors>); no other message would do better.
 const MISCONFIGURED: [&str; 10] = [
     "action_prohibited",
     "channel_is_archived",

@@ -11,11 +11,11 @@ use hyper::{
 use serde_json::{Map, Value, json};
 
 /// Characters of an attachment's text: beyond, Slack cuts it off and says nothing. Slack does not document the number; it is the one
-/// in https://github.com/ErikKalkoken/slackApiDoc (message_limits.md). From 700 on it is folded under "Show more".
+/// in <https://github.com/ErikKalkoken/slackApiDoc> (message_limits.md). From 700 on it is folded under "Show more".
 const TEXT_CHARS_MAX: usize = 8_000;
 
 /// Characters of the text above it: where Slack begins to split a message's text
-/// (https://api.slack.com/changelog/2018-04-truncating-really-long-messages).
+/// (<https://api.slack.com/changelog/2018-04-truncating-really-long-messages>).
 const PRETEXT_CHARS_MAX: usize = 4_000;
 
 /// Builds the request, or says what is wrong with the arguments.
