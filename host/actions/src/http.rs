@@ -18,6 +18,7 @@ use std::{
     fmt,
     time::{Duration, SystemTime},
 };
+use tokio::time::{Instant, timeout_at};
 
 /// What requests call themselves.
 pub const USER_AGENT: &str = concat!("hookline/", env!("CARGO_PKG_VERSION"));
@@ -79,20 +80,20 @@ impl Client {
     pub(crate) async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Answer, Outcome> {
         request.headers_mut().entry(header::USER_AGENT).or_insert(header::HeaderValue::from_static(USER_AGENT));
         let shown = Redacted(request.uri().clone());
-        match tokio::time::timeout(self.timeouts.request, self.exchange(request)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(Outcome::retry(format!("{shown}: {}", causes(&error)))),
-            Err(_) => Err(Outcome::retry(format!("{shown}: no answer within {:?}", self.timeouts.request))),
-        }
-    }
-
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, legacy::Error> {
-        let response = self.inner.request(request).await?;
+        let deadline = Instant::now() + self.timeouts.request;
+        let response = match timeout_at(deadline, self.inner.request(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(Outcome::retry(format!("{shown}: {}", causes(&error)))),
+            Err(_) => return Err(Outcome::retry(format!("{shown}: no answer within {:?}", self.timeouts.request))),
+        };
         let (head, body) = response.into_parts();
-        // The status says whether it was taken; a body that is too long or breaks off changes nothing.
-        let body = Limited::new(body, BODY_BYTES_MAX).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-        let retry_after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let retry_after = retry_after.and_then(|text| parse_retry_after(&text, (self.clock)()));
+        // The status says whether it was taken; a body that is too long, breaks off or takes too long changes nothing.
+        let body = match timeout_at(deadline, Limited::new(body, BODY_BYTES_MAX).collect()).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            _ => Bytes::new(),
+        };
+        let retry_after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.and_then(|text| parse_retry_after(text, (self.clock)()));
         Ok(Answer { status: head.status, retry_after, body })
     }
 }

@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
+    runtime::Handle,
     sync::{Notify, watch},
     task::{JoinHandle, spawn_blocking},
     time::{Instant, timeout_at},
@@ -67,11 +68,9 @@ impl Runner {
     /// Subscribes every action and starts to deliver. Blocks shortly for the subscriptions.
     ///
     /// # Errors
-    /// [`BusError`] if a consumer cannot be made.
-    ///
-    /// # Panics
-    /// Outside a tokio runtime with time and I/O.
+    /// [`BusError`] if a consumer cannot be made, or if this is called outside a tokio runtime (which needs time and I/O).
     pub fn start(bus: Arc<dyn Bus>, config: RunnerConfig, actions: Vec<Arc<dyn Action>>) -> Result<RunnerHandle, BusError> {
+        let runtime = Handle::try_current().map_err(|error| BusError::Backend(Box::new(error)))?;
         let unknown = Arc::new(Unknown::new(actions.iter().map(|action| action.name()).collect()));
         let (stop, stopped) = watch::channel(false);
         let settled = Arc::new(Notify::new());
@@ -84,7 +83,7 @@ impl Runner {
             bus.on_publish(Box::new(move || wake.upgrade().map(|wake| wake.notify_one()).is_some()));
             workers.push(worker);
         }
-        let tasks = workers.iter().map(|worker| tokio::spawn(worker.clone().run(stopped.clone()))).collect();
+        let tasks = workers.iter().map(|worker| runtime.spawn(worker.clone().run(stopped.clone()))).collect();
         Ok(RunnerHandle { bus, clock: config.clock.clone(), workers, stop, settled, tasks: Mutex::new(tasks) })
     }
 }
