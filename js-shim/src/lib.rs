@@ -4,6 +4,8 @@
 //! `natives.rs`; hooks are found as global functions after the script has run. Batches cross into JavaScript once: the loops over
 //! items and packets are in the prelude.
 
+#[cfg(feature = "javy-plugin")]
+mod javy_plugin;
 mod natives;
 
 mod bindings {
@@ -18,14 +20,14 @@ use bindings::{
     },
     hookline::hooks::{
         batch::ItemBatch,
-        log, script,
+        log,
         subscribe::{self, Subscription},
         types::Column,
     },
 };
 use javy::{
-    Config, Runtime, from_js_error,
-    quickjs::{Ctx, FromJs, Function, Persistent, context::EvalOptions, function::IntoArgs},
+    Runtime, from_js_error,
+    quickjs::{Context, Ctx, FromJs, Function, Persistent, context::EvalOptions, function::IntoArgs},
 };
 use std::cell::{Cell, RefCell};
 
@@ -41,13 +43,15 @@ thread_local! {
     static ITEMS: Cell<Option<&'static ItemBatch>> = const { Cell::new(None) };
 }
 
-/// The engine, and the prelude's entry points.
+/// The engine's context, and the prelude's entry points.
 struct Vm {
-    runtime: Runtime,
+    context: Context,
     items: Persistent<Function<'static>>,
     packets: Persistent<Function<'static>>,
     query: Persistent<Function<'static>>,
     job: Persistent<Function<'static>>,
+    /// Keeps the context's engine alive; as a Javy plugin, Javy does.
+    _runtime: Option<Runtime>,
 }
 
 struct Shim;
@@ -57,8 +61,10 @@ impl lifecycle::Guest for Shim {
     fn on_init() -> Result<(), String> {
         // A panic of ours would else be a bare trap.
         std::panic::set_hook(Box::new(|info| log::write(log::Level::Error, &format!("JavaScript engine: {info}"))));
-        let (name, source) = script::source();
-        let vm = start(&name, &source)?;
+        #[cfg(not(feature = "javy-plugin"))]
+        let vm = start()?;
+        #[cfg(feature = "javy-plugin")]
+        let vm = javy_plugin::adopt()?;
         VM.set(Some(vm));
         Ok(())
     }
@@ -66,27 +72,51 @@ impl lifecycle::Guest for Shim {
     fn on_shutdown() {}
 }
 
-fn start(name: &str, source: &str) -> Result<Vm, String> {
-    let mut config = Config::default();
+/// Starts an engine and runs the script that the host has for this instance.
+#[cfg(not(feature = "javy-plugin"))]
+fn start() -> Result<Vm, String> {
+    let mut config = javy::Config::default();
     // Items that a script keeps are found by weak references.
     config.gc_threshold(GC_THRESHOLD).weak_ref(true);
     let runtime = Runtime::new(config).map_err(|e| e.to_string())?;
-    let vm = runtime.context().with(|cx| {
-        let run = |cx: Ctx<'_>| {
-            natives::install(&cx)?;
-            eval(&cx, "prelude.js", PRELUDE)?;
-            eval(&cx, name, source)?;
-            let entry = |n: &str| -> javy::quickjs::Result<_> { Ok(Persistent::save(&cx, cx.globals().get::<_, Function>(n)?)) };
-            let hooks: Vec<String> = cx.globals().get::<_, Function>("__hooks")?.call(())?;
-            Ok((hooks, entry("__items")?, entry("__packets")?, entry("__query")?, entry("__job")?))
-        };
-        run(cx.clone()).map_err(|e| from_js_error(cx, e).to_string())
+    let context = runtime.context().clone();
+    run_in(&context, |cx| {
+        prepare(cx)?;
+        begin(cx)?;
+        let (name, source) = bindings::hookline::hooks::script::source();
+        eval(cx, &name, &source)
+    })?;
+    listen(context, Some(runtime))
+}
+
+/// Defines the native functions and runs the prelude.
+fn prepare(cx: &Ctx<'_>) -> javy::quickjs::Result<()> {
+    natives::install(cx)?;
+    eval(cx, "prelude.js", PRELUDE)
+}
+
+/// Gives the script what only a host can give.
+fn begin(cx: &Ctx<'_>) -> javy::quickjs::Result<()> {
+    cx.globals().get::<_, Function>("__begin")?.call(())
+}
+
+/// Finds the script's hooks and subscribes to what they want.
+fn listen(context: Context, runtime: Option<Runtime>) -> Result<Vm, String> {
+    let entries = run_in(&context, |cx| {
+        let entry = |n: &str| -> javy::quickjs::Result<_> { Ok(Persistent::save(cx, cx.globals().get::<_, Function>(n)?)) };
+        let hooks: Vec<String> = cx.globals().get::<_, Function>("__hooks")?.call(())?;
+        Ok((hooks, entry("__items")?, entry("__packets")?, entry("__query")?, entry("__job")?))
     });
-    let (hooks, items, packets, query, job) = vm?;
+    let (hooks, items, packets, query, job) = entries?;
     for hook in &hooks {
         subscribe_to(hook)?;
     }
-    Ok(Vm { runtime, items, packets, query, job })
+    Ok(Vm { context, items, packets, query, job, _runtime: runtime })
+}
+
+/// Runs `f` in the context; an exception becomes its text, with its place in the script.
+fn run_in<R>(context: &Context, f: impl for<'js> FnOnce(&Ctx<'js>) -> javy::quickjs::Result<R>) -> Result<R, String> {
+    context.with(|cx| f(&cx).map_err(|e| from_js_error(cx.clone(), e).to_string()))
 }
 
 /// Runs a script in the global scope and in sloppy mode, as Kubeshark does: its functions are globals, octal escapes and implicit
@@ -124,14 +154,11 @@ where
 {
     VM.with_borrow(|vm| {
         let vm = vm.as_ref().ok_or("on-init has not been called")?;
-        let result = vm.runtime.context().with(|cx| {
-            let run = || pick(vm).clone().restore(&cx)?.call::<_, R>(args(&cx));
-            run().map_err(|e| from_js_error(cx.clone(), e).to_string())
-        });
-        if vm.runtime.has_pending_jobs() {
-            vm.runtime.resolve_pending_jobs().map_err(|e| e.to_string())?;
-        }
-        result
+        run_in(&vm.context, |cx| {
+            let result = pick(vm).clone().restore(cx)?.call::<_, R>(args(cx));
+            while cx.execute_pending_job() {}
+            result
+        })
     })
 }
 

@@ -139,6 +139,7 @@
     return error.message + (at ? ' at ' + at[1] : '');
   }
 
+  // The hooks that the script has, once it has run.
   define('__hooks', () => NAMES.filter((name) => typeof globalThis[name] === 'function'));
 
   define('__items', (count) => {
@@ -220,10 +221,13 @@
   define('test', { pass: mark('passed'), fail: mark('failed') });
 
   const env = {};
-  for (const [key, value] of native.env()) {
-    env[key] = value;
-    if (!(key in globalThis)) define(key, value);
-  }
+  // Called when the host can be asked: before the script, or at its start where the script has run already (as a Javy plugin).
+  define('__begin', () => {
+    for (const [key, value] of native.env()) {
+      env[key] = value;
+      if (!(key in globalThis)) define(key, value);
+    }
+  });
   define('env', env);
   define('utils', { nodeName: () => native.node() });
 

@@ -22,19 +22,23 @@ pub(crate) fn build() -> Result {
     for (dir, dist) in PLUGINS {
         let dir = root().join(dir);
         let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let built = build_one(&dir, "wasm32-unknown-unknown", &name.replace('-', "_"))?;
+        let built = build_one(&dir, "wasm32-unknown-unknown", &name.replace('-', "_"), &[])?;
         place(&built, &root().join(dist).join(format!("{name}.wasm")))?;
         let manifest = format!("{name}.toml");
         if dir.join(&manifest).exists() {
             place(&dir.join(&manifest), &root().join(dist).join(&manifest))?;
         }
     }
-    let built = build_one(&root().join("js-shim"), "wasm32-wasip1", "js_shim")?;
-    place(&built, &root().join("js-shim/dist/js-shim.wasm"))
+    // The Javy plugin first: both have one artifact's name, and the shim is the one that is used.
+    for (features, file) in [(&["--features", "javy-plugin"][..], "javy-plugin.wasm"), (&[], "js-shim.wasm")] {
+        let built = build_one(&root().join("js-shim"), "wasm32-wasip1", "js_shim", features)?;
+        place(&built, &root().join("js-shim/dist").join(file))?;
+    }
+    Ok(())
 }
 
-fn build_one(dir: &Path, target: &str, artifact: &str) -> Result<PathBuf> {
-    let mut cmd = cargo_rustc(dir, target)?;
+fn build_one(dir: &Path, target: &str, artifact: &str, features: &[&str]) -> Result<PathBuf> {
+    let mut cmd = cargo_rustc(dir, target, features)?;
     let out = target_dir().join("guests");
     cmd.env("CARGO_TARGET_DIR", &out);
     if target == "wasm32-wasip1" {

@@ -1,12 +1,12 @@
 //! Columns: one field of many items, as it crosses the wall.
 
 use crate::bindings::types;
-use hookline_item::{Kind, Object, Path, Value, json};
+use hookline_item::{Kind, Object, Path, Reader, Value, json};
 
 /// One requested field, with the values gathered for the next batch.
 #[derive(Clone, Debug)]
 pub(crate) struct Column {
-    path: Path,
+    reader: Reader,
     values: Values,
 }
 
@@ -113,15 +113,15 @@ fn cut(bytes: &mut Vec<u8>) {
 
 impl Column {
     pub(crate) fn new(path: Path, values: Values) -> Self {
-        Self { path, values }
+        Self { reader: Reader::new(path), values }
     }
 
     /// Appends the field's value in `object`: the first one, where the path names several.
     pub(crate) fn push(&mut self, object: &dyn Object) {
-        let mut done = false;
-        self.path.visit(object, &mut |v| {
+        let (mut done, values) = (false, &mut self.values);
+        self.reader.visit(object, &mut |v| {
             if !done {
-                self.values.push(v);
+                values.push(v);
                 done = true;
             }
         });

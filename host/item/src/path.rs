@@ -1,6 +1,6 @@
 //! Paths into an item: `response.status`, `request.headers["User-Agent"]`, `request.pathSegments[1]`, `request.*`.
 
-use crate::value::{Object, Value};
+use crate::value::{Field, Object, Value};
 use std::{fmt, str::FromStr};
 
 /// One step of a path.
@@ -95,6 +95,47 @@ fn deep_object(o: &dyn Object, name: &str, rest: &[Step], f: &mut dyn FnMut(&Val
         any |= deep(&v, name, rest, f, depth + 1);
     });
     any
+}
+
+/// A path that is read in many objects of the same few types: it remembers where each name stands in their tables, so that reading
+/// compares no names.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    path: Path,
+    /// For each step, the table it was last looked up in and the place there.
+    places: Vec<Option<(&'static [Field], usize)>>,
+}
+
+impl Reader {
+    /// A reader of `path`.
+    #[must_use]
+    pub fn new(path: Path) -> Self {
+        let places = vec![None; path.steps.len()];
+        Self { path, places }
+    }
+
+    /// Calls `f` with each value that the path names in `root`; says whether there was one.
+    pub fn visit(&mut self, root: &dyn Object, f: &mut dyn FnMut(&Value<'_>)) -> bool {
+        walk(root, &self.path.steps, &mut self.places, f)
+    }
+}
+
+fn walk(object: &dyn Object, steps: &[Step], places: &mut [Option<(&'static [Field], usize)>], f: &mut dyn FnMut(&Value<'_>)) -> bool {
+    let (Some((Step::Name(name), rest)), Some((place, places))) = (steps.split_first(), places.split_first_mut()) else {
+        return Path { steps: steps.to_vec() }.visit(object, f);
+    };
+    let fields = object.fields();
+    let value = match *place {
+        Some((known, index)) if std::ptr::eq(known, fields) => object.at(index),
+        _ => {
+            *place = fields.iter().position(|field| field.name == name).map(|index| (fields, index));
+            object.get(name)
+        }
+    };
+    match value.as_object() {
+        Some(below) if matches!(rest.first(), Some(Step::Name(_))) => walk(below, rest, places, f),
+        _ => visit(&value, rest, f),
+    }
 }
 
 /// Prints the path as it is written in filters.
@@ -215,6 +256,25 @@ mod tests {
         assert_eq!(found("l.*"), ["\"p\"", "\"q\""]);
         assert!(found("a.nothing.c").is_empty());
         assert!(found("l[2]").is_empty());
+    }
+
+    #[test]
+    fn a_reader_finds_what_a_path_finds() {
+        use crate::{Endpoint, Node};
+        let endpoint = Endpoint::new([10, 0, 0, 1].into(), 80);
+        let node = Node { ip: "10.0.0.2".into(), name: "n".into() };
+        let json: serde_json::Map<_, _> = serde_json::from_str(r#"{"ip":"j","l":[{"ip":"k"}]}"#).unwrap();
+        for path in ["ip", "name", "port", "nothing", "l.ip", "l[0].ip", "*"] {
+            let path: Path = path.parse().unwrap();
+            let mut reader = Reader::new(path.clone());
+            // Twice each, in turn: what is remembered of one type must not be taken for another.
+            for object in [&endpoint as &dyn Object, &node, &json, &endpoint, &node, &json] {
+                let (mut expected, mut read) = (Vec::new(), Vec::new());
+                path.visit(object, &mut |v| expected.push(v.as_str().map(str::to_owned)));
+                reader.visit(object, &mut |v| read.push(v.as_str().map(str::to_owned)));
+                assert_eq!(expected, read, "{path}");
+            }
+        }
     }
 
     #[test]

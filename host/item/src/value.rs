@@ -76,6 +76,11 @@ pub trait Object {
     /// The value under `name`.
     fn get(&self, name: &str) -> Value<'_>;
 
+    /// The value of the field at `index` of [`Object::fields`], without comparing names.
+    fn at(&self, _index: usize) -> Value<'_> {
+        Value::Absent
+    }
+
     /// Calls `f` with each name and value, in order. Absent values may be among them.
     fn each(&self, f: &mut dyn FnMut(&str, Value<'_>));
 }
@@ -273,6 +278,16 @@ macro_rules! object {
                     $($name => $crate::Value::from($get),)*
                     _ => $crate::Value::Absent,
                 }
+            }
+            fn at(&self, index: usize) -> $crate::Value<'_> {
+                static GETTERS: &[for<'a> fn(&'a $t) -> $crate::Value<'a>] = &[$({
+                    #[allow(unused_variables)]
+                    fn get<'a>($this: &'a $t) -> $crate::Value<'a> {
+                        $crate::Value::from($get)
+                    }
+                    get
+                }),*];
+                GETTERS.get(index).map_or($crate::Value::Absent, |get| get(self))
             }
             fn each(&self, f: &mut dyn FnMut(&str, $crate::Value<'_>)) {
                 let $this = self;

@@ -27,7 +27,7 @@ pub(crate) fn run(dir: &Path) -> anyhow::Result<()> {
     let name = manifest.get("package").and_then(|p| p.get("name")).and_then(toml::Value::as_str).unwrap_or_default().to_owned();
     let target_dir = dir.canonicalize()?.join("target");
     let mut cmd =
-        toolchain::cargo_rustc(dir, TARGET).map_err(|hint| anyhow::Error::msg("cannot build for WebAssembly").context(Hint(hint)))?;
+        toolchain::cargo_rustc(dir, TARGET, &[]).map_err(|hint| anyhow::Error::msg("cannot build for WebAssembly").context(Hint(hint)))?;
     let status = cmd.env("CARGO_TARGET_DIR", &target_dir).status().context("cannot start cargo")?;
     if !status.success() {
         anyhow::bail!("cargo ended with {status}");

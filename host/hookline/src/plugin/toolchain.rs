@@ -32,14 +32,14 @@ pub(crate) fn route(target: &str) -> Option<Route> {
     (Path::new(DEBIAN_STD).exists() && Path::new(DEBIAN_RUSTC).exists()).then_some(Route::Debian)
 }
 
-/// `cargo rustc` for the crate in `dir`, set up to compile it for `target`.
+/// `cargo rustc` for the crate in `dir` with these arguments, set up to compile it for `target`.
 ///
 /// # Errors
 /// What to do where no compiler for the target is to be had.
-pub(crate) fn cargo_rustc(dir: &Path, target: &str) -> Result<Command, String> {
+pub(crate) fn cargo_rustc(dir: &Path, target: &str, args: &[&str]) -> Result<Command, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut cmd = Command::new(cargo);
-    cmd.current_dir(dir).args(["rustc", "--release", "--target", target]);
+    cmd.current_dir(dir).args(["rustc", "--release", "--target", target]).args(args);
     // The host's target folder and flags are no business of a guest's.
     cmd.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("CARGO_BUILD_TARGET");
     match route(target) {

@@ -1,6 +1,6 @@
 //! Scripts in the JavaScript shim.
 
-use crate::support::{feed, host, item, manifest, script, status};
+use crate::support::{feed, guest, host, item, manifest, script, status};
 use hookline_bus::Kind;
 use hookline_hooks::{Manifest, Packet, Shown, State};
 use hookline_item::Timestamp;
@@ -204,4 +204,15 @@ fn a_script_that_loops_or_hoards_is_stopped_and_comes_back() {
     let looping = status(&host, "loop");
     assert!(looping.counts.overruns >= 1 && looping.error.unwrap().contains("CPU time"));
     assert!(status(&host, "hoard").counts.memory_refused > 0);
+}
+
+#[test]
+fn the_javy_plugin_has_what_the_stock_tool_needs() {
+    let engine = wasmtime::Engine::default();
+    let module = wasmtime::Module::new(&engine, guest("js-shim/dist/javy-plugin.wasm")).unwrap();
+    let exports: Vec<&str> = module.exports().map(|e| e.name()).collect();
+    for name in ["initialize-runtime", "compile-src", "invoke", "memory"] {
+        assert!(exports.contains(&name), "{name} is not exported");
+    }
+    assert!(exports.iter().any(|e| e.ends_with("items-hook@0.1.0#on-items")), "{exports:?}");
 }
