@@ -127,3 +127,6 @@ fn router(deps: WebDeps) -> Router {
         .layer(middleware::from_fn(guard::guard))
         .with_state(deps)
 }
+
+#[cfg(test)]
+mod tests;
