@@ -10,16 +10,18 @@ use std::process::Command;
 /// The plugins' and shim's crates are linted with the flags of their own workspace.
 const GUESTS: &str = "plugins";
 
-/// All tests of the workspace, or of one crate by its folder's name (`hooks`).
+/// All tests of the workspace, or of one crate by its folder's name (`hooks`). Documentation's examples come first, so that the output
+/// ends with the tests' own summary.
 pub(crate) fn test(name: Option<&str>) -> Result {
     prepare()?;
-    run(&mut cargo_test(name))
+    run(cargo_test(name).arg("--doc"))?;
+    run(cargo_test(name).args(["--lib", "--bins", "--tests"]))
 }
 
 /// Tests that take their output as what is expected from now on.
 pub(crate) fn bless(name: Option<&str>) -> Result {
     prepare()?;
-    run(cargo_test(name).env("BLESS", "1"))
+    run(cargo_test(name).args(["--lib", "--bins", "--tests"]).env("BLESS", "1"))
 }
 
 fn prepare() -> Result {
@@ -33,7 +35,8 @@ fn cargo_test(name: Option<&str>) -> Command {
     cmd.arg("test");
     match name {
         Some(name) => cmd.args(["--package", &package(name)]),
-        None => cmd.arg("--workspace"),
+        // Our own commands have no tests.
+        None => cmd.args(["--workspace", "--exclude", "xtask"]),
     };
     cmd
 }

@@ -2,11 +2,11 @@
 
 use crate::{
     dissector::{Context, Outcome, Probe, Session, Verdict},
-    flow::{Close, Flow, Transport},
+    flow::Flow,
     limits::Limits,
     registry,
 };
-use hookline_item::{Item, Seen, Sender, Timestamp};
+use hookline_item::{Close, Item, Seen, Sender, Timestamp, Transport};
 use std::{fmt, sync::Arc};
 
 /// The application side of one flow. Fed with in-order bytes (TCP) or datagrams (UDP), it appends items to `out`.

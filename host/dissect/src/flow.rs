@@ -1,33 +1,7 @@
 //! What is known of a flow before its bytes are read.
 
-use hookline_item::Origin;
+use hookline_item::{Origin, Transport};
 use std::{net::SocketAddr, sync::Arc};
-
-/// The transport under a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Transport {
-    /// A byte stream each way.
-    Tcp,
-    /// Datagrams.
-    Udp,
-}
-
-/// Why a flow ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Close {
-    /// Both sides said that they have sent everything.
-    Fin,
-    /// One side reset the connection.
-    Reset,
-    /// Nothing was seen for the flow table's idle time.
-    Idle,
-    /// The flow table was full.
-    Evicted,
-    /// A new connection between the same ports began.
-    PortReused,
-    /// The capture ended.
-    End,
-}
 
 /// One flow: a 5-tuple for as long as it lasts.
 #[derive(Clone, Debug)]

@@ -43,7 +43,8 @@ mod tests;
 
 pub use conversation::Conversation;
 pub use dissector::{Anomaly, Context, Dissector, Draft, Half, Outcome, Probe, Session, Verdict};
-pub use flow::{Close, Flow, Transport};
+pub use flow::Flow;
 pub use fuzz::{fuzz_dns, fuzz_http};
+pub use hookline_item::{Close, Transport};
 pub use limits::Limits;
 pub use registry::protocols;

@@ -4,7 +4,7 @@ use hookline_capture::SourceStats;
 use hookline_dissect as dissect;
 use hookline_hooks::Packet;
 use hookline_item::{Frame, Item, Node, Origin, Seen, Sender, Timestamp};
-use hookline_packet::{Close, FlowStart, Limits, Sink, Stats, Streams, Transport};
+use hookline_packet::{Close, FlowStart, Limits, Sink, Stats, Streams};
 use std::{collections::HashMap, sync::Arc};
 
 /// Takes frames, gives items.
@@ -88,11 +88,7 @@ impl Sink for Dissection {
     type Flow = dissect::Conversation;
 
     fn open(&mut self, start: &FlowStart) -> Self::Flow {
-        let transport = match start.transport {
-            Transport::Tcp => dissect::Transport::Tcp,
-            Transport::Udp => dissect::Transport::Udp,
-        };
-        let mut flow = dissect::Flow::new(start.stream, transport, start.client, start.server);
+        let mut flow = dissect::Flow::new(start.stream, start.transport, start.client, start.server);
         flow.roles_guessed = start.roles_guessed;
         flow.mid_stream = start.mid_stream;
         flow.origin = self.origin_of(start.vlan);
@@ -112,13 +108,6 @@ impl Sink for Dissection {
     }
 
     fn close(&mut self, mut flow: Self::Flow, why: Close, seen: Seen) {
-        let why = match why {
-            Close::Fin | Close::PortReused => dissect::Close::Fin,
-            Close::Reset => dissect::Close::Reset,
-            Close::Idle => dissect::Close::Idle,
-            Close::Evicted => dissect::Close::Evicted,
-            Close::End => dissect::Close::End,
-        };
         flow.close(why, seen, &mut self.items);
     }
 }

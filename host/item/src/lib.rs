@@ -9,15 +9,19 @@
 #![forbid(unsafe_code)]
 
 mod endpoint;
+mod flow;
 mod frame;
 mod item;
 pub mod json;
 mod path;
 mod protocol;
+#[doc(hidden)]
+pub mod testing;
 mod time;
 mod value;
 
 pub use endpoint::{ENDPOINT_FIELDS, Endpoint, NODE_FIELDS, Node, Sender};
+pub use flow::{Close, Transport};
 pub use frame::{Frame, LinkType};
 pub use item::{
     COMPLETENESS_FIELDS, Completeness, ERROR_FIELDS, ErrorKind, FrameRange, ITEM_FIELDS, Item, ItemError, Message, ORIGIN_FIELDS, Origin,

@@ -26,7 +26,8 @@ mod tcp;
 mod tests;
 
 pub use decode::{Packet, Payload, Reason, TcpFlags, decode};
+pub use hookline_item::{Close, Transport};
 pub use limits::Limits;
-pub use sink::{Close, FlowStart, Sink, Transport};
+pub use sink::{FlowStart, Sink};
 pub use stats::Stats;
 pub use streams::{Streams, Summary};

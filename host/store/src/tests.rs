@@ -1,56 +1,10 @@
 use super::*;
 use hookline_bus::{Event, Kind};
-use hookline_item::{Completeness, Endpoint, Item, Message, Origin, Protocol, Timestamp};
+use hookline_item::{Item, Timestamp, testing};
 use hookline_kfl::Filter;
-use std::borrow::Cow;
-
-static TEST: Protocol = Protocol {
-    name: "test",
-    version: "",
-    abbr: "TEST",
-    long_name: "",
-    macro_name: "",
-    layer3: "ip",
-    layer4: "tcp",
-    ports: &[],
-    reference: "",
-};
-
-#[derive(Debug)]
-struct Nothing;
-
-impl Message for Nothing {
-    fn summary(&self) -> Cow<'_, str> {
-        "nothing".into()
-    }
-    fn method(&self) -> Cow<'_, str> {
-        "".into()
-    }
-    fn status(&self) -> Option<i64> {
-        None
-    }
-}
 
 fn item(index: u64) -> Arc<Item> {
-    Arc::new(Item {
-        index,
-        stream: 1,
-        protocol: &TEST,
-        tls: false,
-        src: Endpoint::new([10, 0, 0, 1].into(), 1),
-        dst: Endpoint::new([10, 0, 0, 2].into(), 2),
-        start: Timestamp::new(index, 0),
-        elapsed: None,
-        request_size: index,
-        response_size: 0,
-        error: None,
-        anomalies: Vec::new(),
-        completeness: Completeness::default(),
-        origin: Arc::new(Origin::default()),
-        request_frames: None,
-        response_frames: None,
-        message: Box::new(Nothing),
-    })
+    testing::item(index, &testing::PROTOCOL, Box::new(testing::Nothing))
 }
 
 fn open(path: Option<PathBuf>, items_max: u64, bytes_max: u64) -> Store {

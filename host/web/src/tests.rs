@@ -3,62 +3,17 @@
 use super::*;
 use hookline_bus::{Event, Kind};
 use hookline_hooks::{LogLevel, LogLine, Options, Outbox};
-use hookline_item::{Completeness, Endpoint, Item, Message, Origin, Protocol};
+use hookline_item::{Item, testing};
 use hookline_store::StoreOptions;
 use serde_json::Value;
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::BTreeMap;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
-static TEST: Protocol = Protocol {
-    name: "test",
-    version: "",
-    abbr: "TEST",
-    long_name: "",
-    macro_name: "",
-    layer3: "ip",
-    layer4: "tcp",
-    ports: &[],
-    reference: "",
-};
-
-#[derive(Debug)]
-struct Nothing;
-
-impl Message for Nothing {
-    fn summary(&self) -> Cow<'_, str> {
-        "<b>nothing</b>".into()
-    }
-    fn method(&self) -> Cow<'_, str> {
-        "GET".into()
-    }
-    fn status(&self) -> Option<i64> {
-        Some(204)
-    }
-}
-
 fn item(index: u64) -> Arc<Item> {
-    Arc::new(Item {
-        index,
-        stream: 1,
-        protocol: &TEST,
-        tls: false,
-        src: Endpoint::new([10, 0, 0, 1].into(), 1),
-        dst: Endpoint::new([10, 0, 0, 2].into(), 2),
-        start: Timestamp::new(index, 0),
-        elapsed: None,
-        request_size: 0,
-        response_size: 0,
-        error: None,
-        anomalies: Vec::new(),
-        completeness: Completeness::default(),
-        origin: Arc::new(Origin::default()),
-        request_frames: None,
-        response_frames: None,
-        message: Box::new(Nothing),
-    })
+    testing::item(index, &testing::PROTOCOL, Box::new(testing::Nothing))
 }
 
 struct Deaf;

@@ -1,56 +1,77 @@
 // The live view: rows as they come, a filter, a detail.
-import { $, el, endpoint, getJson, time, took } from './dom.js';
+import { $, bytes, el, endpoint, getJson, time, took } from './dom.js';
 import { hideDetail, showDetail } from './detail.js';
 import { showError, startFilter } from './filter.js';
 import { addLines, startPanels } from './panels.js';
 
 const ROWS_MAX = 1000;
+const PAST_MAX = 200; // some screens of rows
 const RECONNECT_MS = 1000;
 
 const items = new Map(); // row -> item
-let kfl = '';
-let socket = null;
+const rowOf = new Map(); // id -> row
+let session = null; // what one filter shows: { kfl, socket, begun }
 let paused = false;
 let waiting = [];
 let missed = 0;
 
+// A hook may have left out anything: what is missing is shown as nothing.
 function row(item) {
-  const status = item.status ?? (item.error ? '!' : '');
-  const bad = item.error || (item.protocol.name === 'http' && item.status >= 500);
+  const protocol = item.protocol ?? {};
+  const http = protocol.name === 'http';
+  const bad = item.error || (http && item.status >= 500);
   const kind = item.failed ? 'failed' : item.passed ? 'passed' : '';
   const tr = el('tr', { class: kind, tabindex: '-1', 'data-id': item.id, onclick: () => select(tr) },
     el('td', {}, time(item)),
-    el('td', {}, el('span', { class: `badge ${item.protocol.name}` }, item.subProtocol || item.protocol.abbr)),
+    el('td', {}, el('span', { class: `badge ${protocol.name ?? ''}` }, item.subProtocol || protocol.abbr)),
     el('td', {}, item.method),
     el('td', { class: 'wide' }, item.summary),
-    el('td', { class: bad ? 'bad' : item.protocol.name === 'http' && item.status >= 400 ? 'odd' : '' }, status),
+    el('td', { class: bad ? 'bad' : http && item.status >= 400 ? 'odd' : '' }, item.status ?? (item.error ? '!' : '')),
     el('td', {}, endpoint(item.src)),
     el('td', {}, endpoint(item.dst)),
-    el('td', { class: 'number' }, took(item.elapsedTime)));
+    el('td', { class: 'number' }, took(item.elapsedTime)),
+    el('td', { class: 'number' }, bytes(item.size)));
   items.set(tr, item);
+  rowOf.set(item.id, tr);
   return tr;
 }
 
-// Newest first.
-function addItems(list) {
-  if (paused) {
-    waiting = waiting.concat(list).slice(-ROWS_MAX);
-    $('pause').textContent = `Resume (${waiting.length})`;
-    return;
-  }
+function drop(tr) {
+  const id = items.get(tr)?.id;
+  if (rowOf.get(id) === tr) rowOf.delete(id);
+  items.delete(tr);
+  tr.remove();
+}
+
+// Puts items on top, the last one highest. One that is shown already and comes again (a capture that is looped) moves up.
+function addRows(list) {
   const body = $('rows');
-  body.prepend(...list.map(row).reverse());
-  while (body.childElementCount > ROWS_MAX) {
-    items.delete(body.lastElementChild);
-    body.lastElementChild.remove();
+  for (const item of list.slice(-ROWS_MAX)) {
+    const old = rowOf.get(item.id);
+    if (old) drop(old);
+    body.prepend(row(item));
   }
+  while (body.childElementCount > ROWS_MAX) drop(body.lastElementChild);
   $('empty').hidden = body.childElementCount > 0;
+}
+
+function addLive(list) {
+  if (!paused) return addRows(list);
+  waiting = waiting.concat(list).slice(-ROWS_MAX);
+  showPause();
+}
+
+function showPause() {
+  $('pause').setAttribute('aria-pressed', String(paused));
+  $('pause').textContent = !paused ? 'Pause' : waiting.length ? `Resume (${waiting.length})` : 'Resume';
 }
 
 function clear() {
   items.clear();
+  rowOf.clear();
   waiting = [];
   missed = 0;
+  showPause();
   $('missed').hidden = true;
   $('rows').replaceChildren();
   $('empty').hidden = false;
@@ -78,33 +99,39 @@ async function openItem(id) {
   }
 }
 
-// Items of the past first, then live ones.
-async function start(newKfl) {
-  kfl = newKfl;
+function start(kfl) {
+  session?.socket.close();
+  session = { kfl, socket: null, begun: false };
   clear();
-  socket?.close();
-  try {
-    const { items: past } = await getJson('api/items', { kfl, limit: 200 });
-    addItems(past.reverse());
-  } catch (error) {
-    showError(error);
-  }
-  connect();
+  connect(session);
 }
 
-function connect() {
-  const mine = new WebSocket(`ws://${location.host}/api/stream?kfl=${encodeURIComponent(kfl)}`);
-  socket = mine;
-  mine.onopen = () => ($('state').textContent = 'live');
-  mine.onclose = () => {
-    if (mine !== socket) return;
-    $('state').textContent = 'no connection: trying again…';
-    setTimeout(() => mine === socket && connect(), RECONNECT_MS);
+// Listens first and asks for the past then, so that nothing between the two is lost; what comes meanwhile is kept behind it.
+function connect(mine) {
+  const socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/stream?kfl=${encodeURIComponent(mine.kfl)}`);
+  mine.socket = socket;
+  let early = [];
+  socket.onopen = async () => {
+    $('state').textContent = 'live';
+    const past = await fetchPast(mine);
+    if (mine !== session || mine.socket !== socket) return;
+    const news = past.filter((item) => !rowOf.has(item.id)).reverse();
+    // A new filter shows what there is even while live items wait.
+    if (mine.begun) addLive(news);
+    else addRows(news);
+    mine.begun = true;
+    addLive(early);
+    early = null;
   };
-  mine.onmessage = ({ data }) => {
-    if (mine !== socket) return;
+  socket.onclose = () => {
+    if (mine !== session || mine.socket !== socket) return;
+    $('state').textContent = 'no connection: trying again…';
+    setTimeout(() => mine === session && connect(mine), RECONNECT_MS);
+  };
+  socket.onmessage = ({ data }) => {
+    if (mine !== session) return;
     const message = JSON.parse(data);
-    if (message.type === 'items') addItems(message.items);
+    if (message.type === 'items') early ? (early = early.concat(message.items).slice(-ROWS_MAX)) : addLive(message.items);
     else if (message.type === 'lines') addLines(message.lines);
     else if (message.type === 'error') showError(message.error);
     else if (message.type === 'missed') {
@@ -115,13 +142,21 @@ function connect() {
   };
 }
 
+async function fetchPast(mine) {
+  try {
+    return (await getJson('api/items', { kfl: mine.kfl, limit: PAST_MAX })).items;
+  } catch (error) {
+    if (mine === session) showError(error);
+    return [];
+  }
+}
+
 const filter = startFilter(start);
 
 $('pause').addEventListener('click', () => {
   paused = !paused;
-  $('pause').setAttribute('aria-pressed', String(paused));
-  $('pause').textContent = paused ? 'Resume' : 'Pause';
-  if (!paused) addItems(waiting.splice(0));
+  if (!paused) addRows(waiting.splice(0));
+  showPause();
 });
 
 document.addEventListener('keydown', (event) => {

@@ -27,11 +27,34 @@ function table(object, path, addFilter) {
   return el('table', { class: 'values' }, el('tbody', {}, ...rows));
 }
 
+const DUMP_MAX = 64 << 10; // bytes of a body that are shown as a dump: more is read elsewhere
+
+// A body as text; bytes that are no UTF-8 text as a dump. A hook may have put something else in place of base64: that is shown as it is.
 function text(body) {
-  if (!body?.text) return '';
+  if (typeof body?.text !== 'string') return '';
   if (body.encoding !== 'base64') return body.text;
-  const bytes = Uint8Array.from(atob(body.text), (c) => c.charCodeAt(0));
-  return new TextDecoder().decode(bytes);
+  try {
+    const bytes = Uint8Array.from(atob(body.text), (c) => c.charCodeAt(0));
+    try {
+      const decoded = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+      return decoded.includes('\0') ? dump(bytes) : decoded;
+    } catch {
+      return dump(bytes);
+    }
+  } catch {
+    return body.text;
+  }
+}
+
+function dump(bytes) {
+  const lines = [];
+  for (let at = 0; at < Math.min(bytes.length, DUMP_MAX); at += 16) {
+    const line = [...bytes.subarray(at, at + 16)];
+    const hex = line.map((b) => b.toString(16).padStart(2, '0')).join(' ').padEnd(48);
+    lines.push(`${at.toString(16).padStart(8, '0')}  ${hex} ${line.map((b) => (b > 31 && b < 127 ? String.fromCharCode(b) : '.')).join('')}`);
+  }
+  if (bytes.length > DUMP_MAX) lines.push(`… ${bytes.length - DUMP_MAX} bytes more`);
+  return lines.join('\n');
 }
 
 function pretty(source) {
@@ -47,7 +70,7 @@ function side(object, path, addFilter) {
   const { headers, headerList, content, body, postData, ...rest } = object;
   const parts = [table(rest, path, addFilter)];
   if (headers) parts.push(el('h4', {}, 'Headers'), table(headers, `${path}.headers`, addFilter));
-  const shown = text(content || body || postData);
+  const shown = [content, body, postData].map(text).find(Boolean);
   if (shown) parts.push(el('h4', {}, 'Body'), el('pre', { class: 'body' }, pretty(shown)));
   return el('div', {}, ...parts);
 }
@@ -62,9 +85,9 @@ function notes(item) {
 }
 
 export function showDetail(item, addFilter, close) {
+  const pair = item.request || item.response;
   const views = {
-    Request: () => side(item.request, 'request', addFilter),
-    Response: () => side(item.response, 'response', addFilter),
+    ...(pair ? { Request: () => side(item.request, 'request', addFilter), Response: () => side(item.response, 'response', addFilter) } : {}),
     ...(item.data ? { Data: () => side(item.data, 'data', addFilter) } : {}),
     JSON: () => el('pre', { class: 'body' }, JSON.stringify(item, null, 2)),
   };
@@ -75,14 +98,14 @@ export function showDetail(item, addFilter, close) {
     view.replaceChildren(views[name]());
   };
   $('detail').replaceChildren(
-    el('div', { class: 'head' }, el('h2', {}, `${item.method} ${item.summary}`), el('button', { onclick: close, 'aria-label': 'Close detail' }, '✕')),
-    el('p', {}, `${endpoint(item.src)} → ${endpoint(item.dst)} · ${item.protocol.abbr} ${item.protocol.version || ''} · ${item.startTime} · ${took(item.elapsedTime)}`),
+    el('div', { class: 'head' }, el('h2', {}, [item.method, item.summary].filter(Boolean).join(' ')), el('button', { onclick: close, 'aria-label': 'Close detail' }, '✕')),
+    el('p', {}, `${endpoint(item.src)} → ${endpoint(item.dst)} · ${item.protocol?.abbr ?? ''} ${item.protocol?.version ?? ''} · ${item.startTime ?? ''} · ${took(item.elapsedTime)}`),
     ...[notes(item)].filter(Boolean),
     el('div', { role: 'tablist', class: 'tabs' }, ...tabs),
     view,
   );
   $('detail').hidden = false;
-  open(item.data ? 'Data' : item.request ? 'Request' : 'Response');
+  open(item.data ? 'Data' : item.request ? 'Request' : item.response ? 'Response' : 'JSON');
 }
 
 export function hideDetail() {

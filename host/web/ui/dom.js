@@ -30,4 +30,10 @@ export function took(microseconds) {
   return (microseconds / 1e6).toFixed(2) + ' s';
 }
 
+export function bytes(n) {
+  if (n === undefined || n === null) return '';
+  if (n < 1024) return n + ' B';
+  return n < 1 << 20 ? (n / 1024).toFixed(1) + ' KiB' : (n / (1 << 20)).toFixed(1) + ' MiB';
+}
+
 export const endpoint = (side) => (side ? (side.name || side.ip) + (side.port && side.port !== '0' ? ':' + side.port : '') : '');

@@ -33,6 +33,13 @@ export function showError(error) {
   $('problem').textContent = error.message + (error.help ? ' — ' + error.help : '');
 }
 
+// `a or b` in brackets, since `and` binds tighter. Texts and what has brackets already do not count.
+function whole(kfl) {
+  let outside = kfl.replace(/"(\\.|[^"\\])*"|'(\\.|[^'\\])*'|`[^`]*`/g, '""');
+  for (let before = null; before !== outside; ) [before, outside] = [outside, outside.replace(/\([^()]*\)/g, '')];
+  return /\bor\b/i.test(outside) ? `(${kfl})` : kfl;
+}
+
 // Calls `apply(kfl)` with each filter that compiles.
 export function startFilter(apply) {
   showHistory();
@@ -55,7 +62,7 @@ export function startFilter(apply) {
   return {
     add(condition) {
       const old = $('kfl').value.trim();
-      $('kfl').value = old ? old + ' and ' + condition : condition;
+      $('kfl').value = old ? `${whole(old)} and ${condition}` : condition;
       submit();
     },
   };

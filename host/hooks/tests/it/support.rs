@@ -2,7 +2,7 @@
 
 use hookline_bus::Event;
 use hookline_hooks::{Code, HookHost, LogLine, Manifest, Options, Outbox, PluginStatus};
-use hookline_item::{Completeness, Endpoint, Item, Message, Object, Origin, Protocol, Timestamp, Value, object};
+use hookline_item::{Item, Message, Object, Protocol, Timestamp, Value, object, testing};
 use std::{
     borrow::Cow,
     collections::BTreeMap,
@@ -71,25 +71,7 @@ impl Message for Exchange {
 /// An HTTP exchange; status 0 is one without a response.
 pub(crate) fn item(index: u64, status: u64) -> Arc<Item> {
     let response = (status > 0).then_some(Response { status });
-    Arc::new(Item {
-        index,
-        stream: 7,
-        protocol: &HTTP,
-        tls: false,
-        src: Endpoint::new([10, 0, 0, 1].into(), 50_000),
-        dst: Endpoint::new([10, 0, 0, 2].into(), 80),
-        start: Timestamp::new(1_000 + index, 0),
-        elapsed: None,
-        request_size: 10,
-        response_size: 20,
-        error: None,
-        anomalies: Vec::new(),
-        completeness: Completeness::default(),
-        origin: Arc::new(Origin::default()),
-        request_frames: None,
-        response_frames: None,
-        message: Box::new(Exchange(Request { path: format!("/{index}") }, response)),
-    })
+    testing::item(index, &HTTP, Box::new(Exchange(Request { path: format!("/{index}") }, response)))
 }
 
 /// Keeps what plugins say.
