@@ -32,7 +32,7 @@ function row(item) {
     el('td', { class: 'number' }, took(item.elapsedTime)),
     el('td', { class: 'number' }, bytes(item.size)));
   items.set(tr, item);
-  rowOf.set(item.id, tr);
+  if (item.id !== undefined) rowOf.set(item.id, tr);
   return tr;
 }
 
