@@ -7,12 +7,18 @@ use std::path::Path;
 #[non_exhaustive]
 pub enum StoreError {
     /// SQLite says no.
-    #[error("the item index {place} cannot be used: {source}")]
+    #[error("the item index {place} cannot be used: {source}; check the file and its folder, or choose another --data folder")]
     Database {
         /// The file, or "in memory".
         place: String,
         /// Why.
         source: rusqlite::Error,
+    },
+    /// The file is a database, of another program.
+    #[error("{place} is the database of another program, not an item index: choose another --data folder")]
+    Foreign {
+        /// The file.
+        place: String,
     },
     /// A newer program wrote it.
     #[error(

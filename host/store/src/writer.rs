@@ -7,14 +7,18 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use std::{
     sync::{
         Arc,
-        atomic::Ordering,
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
 };
 
 /// Items that may wait: what a busy second brings while the disk hesitates.
 const QUEUE: usize = 8192;
+/// Bytes on the wire of the items that may wait: with large bodies the count alone would let gigabytes wait for a slow disk.
+const QUEUE_BYTES: u64 = 256 << 20;
+/// The most that one item counts for: of long bodies only the start is kept in memory, 1 MiB each way and as much again when decoded.
+const ITEM_BYTES_MAX: u64 = 4 << 20;
 /// Items written in one transaction.
 const BATCH: usize = 512;
 /// Events kept: alerts are read by people.
@@ -25,20 +29,38 @@ enum Work {
     Event(Box<Event>),
 }
 
+impl Work {
+    /// What it counts for in the queue.
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Item(item) => item.request_size.saturating_add(item.response_size).min(ITEM_BYTES_MAX),
+            Self::Event(_) => 0,
+        }
+    }
+}
+
 /// Takes what is to be written.
 pub struct Writer {
     sender: SyncSender<Work>,
     thread: JoinHandle<()>,
     counters: Arc<Counters>,
+    /// Bytes of the items in the queue.
+    waiting: Arc<AtomicU64>,
 }
 
 impl Writer {
     pub(crate) fn start(connection: Connection, options: &StoreOptions, counters: &Arc<Counters>) -> Self {
         let (sender, receiver) = sync_channel(QUEUE);
-        let scribe =
-            Scribe { connection, items_max: options.items_max.max(1), bytes_max: options.bytes_max, counters: Arc::clone(counters) };
+        let waiting = Arc::new(AtomicU64::new(0));
+        let scribe = Scribe {
+            connection,
+            items_max: options.items_max.max(1),
+            bytes_max: options.bytes_max,
+            counters: Arc::clone(counters),
+            waiting: Arc::clone(&waiting),
+        };
         let thread = thread::spawn(move || scribe.run(&receiver));
-        Self { sender, thread, counters: Arc::clone(counters) }
+        Self { sender, thread, counters: Arc::clone(counters), waiting }
     }
 
     /// Takes an item; false if the queue is full, which is counted.
@@ -52,11 +74,18 @@ impl Writer {
     }
 
     fn send(&self, work: Work) -> bool {
-        let sent = !matches!(self.sender.try_send(work), Err(TrySendError::Full(_) | TrySendError::Disconnected(_)));
-        if !sent {
-            self.counters.dropped.fetch_add(1, Ordering::Relaxed);
+        let bytes = work.bytes();
+        // Two lanes may pass here together and exceed the limit by an item each.
+        let fits = self.waiting.load(Ordering::Relaxed).saturating_add(bytes) <= QUEUE_BYTES;
+        if fits {
+            self.waiting.fetch_add(bytes, Ordering::Relaxed);
+            if self.sender.try_send(work).is_ok() {
+                return true;
+            }
+            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
         }
-        sent
+        self.counters.dropped.fetch_add(1, Ordering::Relaxed);
+        false
     }
 
     /// Writes what waits, and ends the thread.
@@ -72,6 +101,7 @@ struct Scribe {
     items_max: u64,
     bytes_max: u64,
     counters: Arc<Counters>,
+    waiting: Arc<AtomicU64>,
 }
 
 impl Scribe {
@@ -79,16 +109,18 @@ impl Scribe {
         while let Ok(first) = receiver.recv() {
             let mut batch = vec![first];
             batch.extend(receiver.try_iter().take(BATCH - 1));
+            let bytes = batch.iter().map(Work::bytes).sum();
             if let Err(error) = self.write(&batch) {
                 self.counters.failed.fetch_add(batch.len() as u64, Ordering::Relaxed);
                 tracing::error!(message = "items were not written to the index", %error, items = batch.len());
             }
+            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
         }
     }
 
     fn write(&mut self, batch: &[Work]) -> rusqlite::Result<()> {
         let counters = Arc::clone(&self.counters);
-        let held = |c: &std::sync::atomic::AtomicU64| c.load(Ordering::Relaxed);
+        let held = |c: &AtomicU64| c.load(Ordering::Relaxed);
         let (mut items, mut bytes, mut evicted) = (held(&counters.items), held(&counters.bytes), 0);
         let transaction = self.connection.transaction()?;
         let mut written = 0;
@@ -143,4 +175,23 @@ fn put_event(transaction: &Transaction<'_>, event: &Event) -> rusqlite::Result<(
     let sql = "delete from events where seq <= (select max(seq) from events) - ?1";
     transaction.prepare_cached(sql)?.execute([EVENTS_MAX])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hookline_item::testing;
+
+    #[test]
+    fn what_waits_is_bounded_in_bytes() {
+        // A writer whose thread takes nothing.
+        let (sender, receiver) = sync_channel(QUEUE);
+        let (counters, waiting) = (Arc::<Counters>::default(), Arc::default());
+        let writer = Writer { sender, thread: thread::spawn(|| {}), counters: Arc::clone(&counters), waiting };
+        let mut item = testing::item(0, &testing::PROTOCOL, Box::new(testing::Nothing));
+        Arc::get_mut(&mut item).unwrap().response_size = 1 << 40;
+        let taken = (0..100).filter(|_| writer.item(&item)).count() as u64;
+        assert_eq!((taken, taken + counters.dropped.load(Ordering::Relaxed)), (QUEUE_BYTES / ITEM_BYTES_MAX, 100));
+        drop(receiver);
+    }
 }
