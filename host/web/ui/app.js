@@ -25,7 +25,7 @@ function row(item) {
     el('td', {}, time(item)),
     el('td', {}, el('span', { class: `badge ${protocol.name ?? ''}` }, item.subProtocol || protocol.abbr)),
     el('td', {}, item.method),
-    el('td', { class: 'wide' }, item.summary),
+    el('td', { class: 'wide', title: item.summary }, item.summary),
     el('td', { class: bad ? 'bad' : http && item.status >= 400 ? 'odd' : '' }, item.status ?? (item.error ? '!' : '')),
     el('td', {}, endpoint(item.src)),
     el('td', {}, endpoint(item.dst)),
