@@ -10,7 +10,8 @@ const GUESTS: &[(&str, &str)] = &[
 ];
 
 fn main() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // As the script runs, not as it was compiled: a checkout may have been moved, or share its target folder with another.
+    let root = Path::new(&env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../..");
     let mut text = String::new();
     for (name, file) in GUESTS {
         let path = root.join(file);
