@@ -24,7 +24,8 @@ fn the_dashboard_works_in_a_browser() {
     let running = Running::start(&["demo", "--no-open", "--listen", "127.0.0.1:0"]);
     let dir = root().join("tests/browser");
     assert!(dir.join("node_modules").exists(), "run `cargo xtask test`, which installs the browser tests' driver");
-    let output = Command::new("node").args(["--test", "dashboard.test.mjs"]).current_dir(&dir).env("HOOKLINE_URL", &running.url).output().unwrap();
+    let output =
+        Command::new("node").args(["--test", "dashboard.test.mjs"]).current_dir(&dir).env("HOOKLINE_URL", &running.url).output().unwrap();
     assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let ended = running.stop();
     assert_eq!(ended.code, Some(0), "{}", ended.err);
