@@ -118,16 +118,7 @@ impl Column {
 
     /// Appends the field's value in `object`: the first one, where the path names several.
     pub(crate) fn push(&mut self, object: &dyn Object) {
-        let (mut done, values) = (false, &mut self.values);
-        self.reader.visit(object, &mut |v| {
-            if !done {
-                values.push(v);
-                done = true;
-            }
-        });
-        if !done {
-            self.values.push(&Value::Absent);
-        }
+        self.reader.first(object, |value| self.values.push(value));
     }
 
     /// The values, leaving the column empty.

@@ -28,6 +28,8 @@ pub(crate) struct Plan {
 #[derive(Clone)]
 pub(crate) struct Planned {
     pub(crate) queue: Queue,
+    /// Whether the plugin reads more of items than its columns.
+    pub(crate) reads_items: bool,
     pub(crate) items: Vec<Subscription>,
     pub(crate) packets: Vec<Subscription>,
     pub(crate) queries: bool,
@@ -87,10 +89,10 @@ impl Batch {
             return;
         }
         let columns: Vec<Values> = self.columns.iter_mut().map(Column::take).collect();
-        let subscription = self.subscription.id;
+        let (subscription, count) = (self.subscription.id, u32::try_from(self.count).unwrap_or(u32::MAX));
         let work = match back {
-            Some(back) => Work::Items { subscription, now, columns, items: self.items.drain(..).collect(), back: back.clone() },
-            None => Work::Packets { subscription, now, count: u32::try_from(self.count).unwrap_or(u32::MAX), columns },
+            Some(back) => Work::Items { subscription, now, count, columns, items: self.items.drain(..).collect(), back: back.clone() },
+            None => Work::Packets { subscription, now, count, columns },
         };
         self.count = 0;
         self.due = Timestamp(u64::MAX);
@@ -144,12 +146,13 @@ impl Feeder {
             return;
         }
         self.filters.matches(item.as_ref(), now, &mut self.hits);
-        for hit in std::mem::take(&mut self.hits) {
-            let batch = &mut self.items[hit];
-            let queue = &self.plan.plugins[batch.plugin].queue;
+        for hit in &self.hits {
+            let batch = &mut self.items[*hit];
+            let Planned { queue, reads_items, .. } = &self.plan.plugins[batch.plugin];
             queue.stats.matched.add(1);
-            let shown: Shown = Arc::clone(item) as Shown;
-            batch.items.push(shown);
+            if *reads_items {
+                batch.items.push(Arc::clone(item) as Shown);
+            }
             if batch.push(item.as_ref(), now) {
                 batch.send(queue, now, Some(&self.back));
                 free(&self.returned);

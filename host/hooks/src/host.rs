@@ -226,6 +226,7 @@ impl HookHost {
         let state = instance.state();
         let planned = Planned {
             queue,
+            reads_items: program.reads_items,
             items: state.subscriptions.items.clone(),
             packets: state.subscriptions.packets.clone(),
             queries: state.subscriptions.queries,

@@ -23,6 +23,8 @@ pub(crate) struct Program {
     packets: Option<packets_hook::GuestIndices>,
     query: Option<query_hook::GuestIndices>,
     timer: Option<timer_hook::GuestIndices>,
+    /// Whether it can look at an item beyond its columns: only then are items kept until the call.
+    pub(crate) reads_items: bool,
 }
 
 impl Program {
@@ -59,6 +61,7 @@ impl Program {
             packets: hook!("packets-hook", packets_hook),
             query: hook!("query-hook", query_hook),
             timer: hook!("timer-hook", timer_hook),
+            reads_items: reads_items(compiler, &component),
             pre,
         })
     }
@@ -73,6 +76,20 @@ impl Program {
         ];
         all.into_iter().filter_map(|(name, there)| there.then_some(name)).collect()
     }
+}
+
+/// Whether `component` imports a function that takes an item of the batch: a lazy read, or an alert that names one.
+fn reads_items(compiler: &Compiler, component: &Component) -> bool {
+    let engine = &compiler.engine;
+    component.component_type().imports(engine).any(|(name, item)| match item.ty {
+        ComponentItem::ComponentInstance(functions) if name == "hookline:hooks/batch@0.1.0" => {
+            functions.exports(engine).any(|(_, f)| matches!(f.ty, ComponentItem::ComponentFunc(_)))
+        }
+        ComponentItem::ComponentInstance(functions) if name == "hookline:hooks/emit@0.1.0" => {
+            functions.exports(engine).any(|(name, _)| name == "raise")
+        }
+        _ => false,
+    })
 }
 
 /// Refuses imports that nobody offers, naming them all; WASI's may be there and trap when called.
@@ -197,10 +214,16 @@ impl Instance {
         self.timer.is_some() && !self.state().jobs.is_empty()
     }
 
-    /// Calls `on-items`.
-    pub(crate) fn items(&mut self, subscription: u32, now: Timestamp, columns: &[Values], items: Arc<[Shown]>) -> Result<(), Failure> {
+    /// Calls `on-items` about `count` items, which are in `items` if the program can read them.
+    pub(crate) fn items(
+        &mut self,
+        subscription: u32,
+        now: Timestamp,
+        count: u32,
+        columns: &[Values],
+        items: Arc<[Shown]>,
+    ) -> Result<(), Failure> {
         let Some(hook) = self.items.take() else { return Ok(()) };
-        let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
         let budget = self.state().identity.manifest.run.call_budget();
         let result = self.call(now, budget, |store| {
             store.data_mut().items = Arc::clone(&items);

@@ -24,7 +24,9 @@ pub(crate) enum Work {
     Items {
         subscription: u32,
         now: Timestamp,
+        count: u32,
         columns: Vec<Values>,
+        /// The items themselves, if the plugin can read them.
         items: Arc<[Shown]>,
         /// Where the items go back: freeing memory is several times cheaper on the thread that took it.
         back: Sender<Arc<[Shown]>>,
@@ -50,8 +52,7 @@ impl Work {
     /// Items and packets in it.
     fn count(&self) -> u64 {
         match self {
-            Self::Items { items, .. } => items.len() as u64,
-            Self::Packets { count, .. } => u64::from(*count),
+            Self::Items { count, .. } | Self::Packets { count, .. } => u64::from(*count),
             Self::Query { .. } | Self::Tick { .. } => 0,
         }
     }
@@ -164,10 +165,12 @@ impl Worker {
             return;
         };
         let result = match work {
-            Work::Items { subscription, now, columns, items, back } => {
-                let result = instance.items(subscription, now, &columns, Arc::clone(&items));
-                // A lane that has ended leaves the freeing to us.
-                let _ = back.send(items);
+            Work::Items { subscription, now, count, columns, items, back } => {
+                let result = instance.items(subscription, now, count, &columns, Arc::clone(&items));
+                if !items.is_empty() {
+                    // A lane that has ended leaves the freeing to us.
+                    let _ = back.send(items);
+                }
                 result
             }
             Work::Packets { subscription, now, count, columns } => instance.packets(subscription, now, count, &columns),

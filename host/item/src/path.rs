@@ -102,39 +102,64 @@ fn deep_object(o: &dyn Object, name: &str, rest: &[Step], f: &mut dyn FnMut(&Val
 #[derive(Clone, Debug)]
 pub struct Reader {
     path: Path,
-    /// For each step, the table it was last looked up in and the place there.
-    places: Vec<Option<(&'static [Field], usize)>>,
+    /// For each step, what is known of it.
+    places: Vec<Places>,
 }
+
+/// The tables in which a name was looked up, and where it stands there, if it does. There are only as many as types of objects.
+type Places = Vec<(&'static [Field], Option<usize>)>;
 
 impl Reader {
     /// A reader of `path`.
     #[must_use]
     pub fn new(path: Path) -> Self {
-        let places = vec![None; path.steps.len()];
+        let places = vec![Vec::new(); path.steps.len()];
         Self { path, places }
     }
 
-    /// Calls `f` with each value that the path names in `root`; says whether there was one.
-    pub fn visit(&mut self, root: &dyn Object, f: &mut dyn FnMut(&Value<'_>)) -> bool {
-        walk(root, &self.path.steps, &mut self.places, f)
+    /// Calls `f` with the first value that the path names in `root`, or with [`Value::Absent`].
+    pub fn first(&mut self, root: &dyn Object, f: impl FnOnce(&Value<'_>)) {
+        let mut object = root;
+        for (at, (step, places)) in self.path.steps.iter().zip(&mut self.places).enumerate() {
+            let Step::Name(name) = step else { break };
+            let value = read(object, name, places);
+            let rest = self.path.steps.get(at + 1..).unwrap_or_default();
+            match value {
+                value if rest.is_empty() => return f(&value),
+                Value::Absent => return f(&Value::Absent),
+                Value::Object(below) => object = below,
+                value => return first(f, |g| visit(&value, rest, g)),
+            }
+        }
+        first(f, |g| self.path.visit(root, g));
     }
 }
 
-fn walk(object: &dyn Object, steps: &[Step], places: &mut [Option<(&'static [Field], usize)>], f: &mut dyn FnMut(&Value<'_>)) -> bool {
-    let (Some((Step::Name(name), rest)), Some((place, places))) = (steps.split_first(), places.split_first_mut()) else {
-        return Path { steps: steps.to_vec() }.visit(object, f);
-    };
+/// The value under `name`, found by its place where that is known.
+fn read<'a>(object: &'a dyn Object, name: &str, places: &mut Places) -> Value<'a> {
     let fields = object.fields();
-    let value = match *place {
-        Some((known, index)) if std::ptr::eq(known, fields) => object.at(index),
-        _ => {
-            *place = fields.iter().position(|field| field.name == name).map(|index| (fields, index));
+    if fields.is_empty() {
+        return object.get(name);
+    }
+    match places.iter().find(|(table, _)| std::ptr::eq(*table, fields)) {
+        Some((_, place)) => place.map_or(Value::Absent, |index| object.at(index)),
+        None => {
+            places.push((fields, fields.iter().position(|field| field.name == name)));
             object.get(name)
         }
-    };
-    match value.as_object() {
-        Some(below) if matches!(rest.first(), Some(Step::Name(_))) => walk(below, rest, places, f),
-        _ => visit(&value, rest, f),
+    }
+}
+
+/// Calls `f` with the first value that `visit` comes to, or with [`Value::Absent`].
+fn first(f: impl FnOnce(&Value<'_>), visit: impl FnOnce(&mut dyn FnMut(&Value<'_>)) -> bool) {
+    let mut f = Some(f);
+    visit(&mut |value| {
+        if let Some(f) = f.take() {
+            f(value);
+        }
+    });
+    if let Some(f) = f {
+        f(&Value::Absent);
     }
 }
 
@@ -259,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_finds_what_a_path_finds() {
+    fn a_reader_finds_the_first_that_a_path_finds() {
         use crate::{Endpoint, Node};
         let endpoint = Endpoint::new([10, 0, 0, 1].into(), 80);
         let node = Node { ip: "10.0.0.2".into(), name: "n".into() };
@@ -269,10 +294,10 @@ mod tests {
             let mut reader = Reader::new(path.clone());
             // Twice each, in turn: what is remembered of one type must not be taken for another.
             for object in [&endpoint as &dyn Object, &node, &json, &endpoint, &node, &json] {
-                let (mut expected, mut read) = (Vec::new(), Vec::new());
-                path.visit(object, &mut |v| expected.push(v.as_str().map(str::to_owned)));
-                reader.visit(object, &mut |v| read.push(v.as_str().map(str::to_owned)));
-                assert_eq!(expected, read, "{path}");
+                let (mut all, mut read) = (Vec::new(), None);
+                path.visit(object, &mut |v| all.push(v.as_str().map(str::to_owned)));
+                reader.first(object, |v| read = (!v.is_absent()).then(|| v.as_str().map(str::to_owned)));
+                assert_eq!(all.into_iter().next(), read, "{path}");
             }
         }
     }

@@ -68,7 +68,7 @@ pub struct Field {
 
 /// Something with named values. Made by [`object!`](crate::object) from a table, or by hand for maps.
 pub trait Object {
-    /// The fixed fields in their order; empty for maps.
+    /// The fixed fields in their order, all there are; empty for maps.
     fn fields(&self) -> &'static [Field] {
         &[]
     }
