@@ -73,13 +73,25 @@ impl Client {
         Self { inner, timeouts, clock }
     }
 
+    /// Sends what an event asks for, if it asks for something that can be sent, and lets `sort` judge the answer.
+    pub(crate) async fn deliver(&self, request: Result<Request<Full<Bytes>>, Outcome>, sort: fn(&Answer, &Redacted) -> Outcome) -> Outcome {
+        let request = match request {
+            Ok(request) => request,
+            Err(outcome) => return outcome,
+        };
+        let shown = Redacted(request.uri().clone());
+        match self.send(request, &shown).await {
+            Ok(answer) => sort(&answer, &shown),
+            Err(outcome) => outcome,
+        }
+    }
+
     /// Sends the request and reads the answer, as far as it is read.
     ///
     /// # Errors
     /// The outcome of an attempt that got no answer: a retry.
-    pub(crate) async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Answer, Outcome> {
+    async fn send(&self, mut request: Request<Full<Bytes>>, shown: &Redacted) -> Result<Answer, Outcome> {
         request.headers_mut().entry(header::USER_AGENT).or_insert(header::HeaderValue::from_static(USER_AGENT));
-        let shown = Redacted(request.uri().clone());
         let deadline = Instant::now() + self.timeouts.request;
         let response = match timeout_at(deadline, self.inner.request(request)).await {
             Ok(Ok(response)) => response,

@@ -24,7 +24,7 @@ pub(crate) struct Setup<'a> {
 pub(crate) fn host(setup: &Setup<'_>, outbox: Arc<dyn Outbox>) -> anyhow::Result<HookHost> {
     let options = Options {
         cache: cache_dir(),
-        script_engine: embedded::SCRIPT_ENGINE.map(<[u8]>::to_vec),
+        script_engine: embedded::SCRIPT_ENGINE.map(Into::into),
         node: setup.node.to_owned(),
         env: env_values(setup.env)?,
         kind_of: Box::new(fields::kind_of),

@@ -46,6 +46,17 @@ impl Values {
         }
     }
 
+    /// The same kind, without values.
+    fn none(&self) -> Self {
+        match self {
+            Self::U8s(_) => Self::U8s(Vec::new()),
+            Self::U64s(_) => Self::U64s(Vec::new()),
+            Self::S64s(_) => Self::S64s(Vec::new()),
+            Self::F64s(_) => Self::F64s(Vec::new()),
+            Self::Texts { .. } => Self::Texts { ends: Vec::new(), bytes: Vec::new() },
+        }
+    }
+
     fn push(&mut self, value: &Value<'_>) {
         match self {
             Self::U8s(v) => v.push(match value {
@@ -91,17 +102,24 @@ impl Values {
         }
     }
 
-    /// The same kind, empty, with room for as much as this holds.
-    fn emptied(&self) -> Self {
+    /// Empties it for the next batch; room for a few long texts is given back.
+    fn clear(&mut self) {
         match self {
-            Self::U8s(v) => Self::U8s(Vec::with_capacity(v.len())),
-            Self::U64s(v) => Self::U64s(Vec::with_capacity(v.len())),
-            Self::S64s(v) => Self::S64s(Vec::with_capacity(v.len())),
-            Self::F64s(v) => Self::F64s(Vec::with_capacity(v.len())),
-            Self::Texts { ends, bytes } => Self::Texts { ends: Vec::with_capacity(ends.len()), bytes: Vec::with_capacity(bytes.len()) },
+            Self::U8s(v) => v.clear(),
+            Self::U64s(v) => v.clear(),
+            Self::S64s(v) => v.clear(),
+            Self::F64s(v) => v.clear(),
+            Self::Texts { ends, bytes } => {
+                ends.clear();
+                bytes.clear();
+                bytes.shrink_to(SPARE_BYTES_MAX);
+            }
         }
     }
 }
+
+/// Room for text that is kept from one batch to the next: what 1,024 usual texts take.
+const SPARE_BYTES_MAX: usize = 64 << 10;
 
 /// Cuts `bytes`, which is UTF-8, to its limit at a character's boundary.
 fn cut(bytes: &mut Vec<u8>) {
@@ -121,10 +139,11 @@ impl Column {
         self.reader.first(object, |value| self.values.push(value));
     }
 
-    /// The values, leaving the column empty.
-    pub(crate) fn take(&mut self) -> Values {
-        let empty = self.values.emptied();
-        std::mem::replace(&mut self.values, empty)
+    /// The values, leaving the column empty, with the room of `spare`: values of this column that were used.
+    pub(crate) fn take(&mut self, spare: Option<Values>) -> Values {
+        let mut next = spare.unwrap_or_else(|| self.values.none());
+        next.clear();
+        std::mem::replace(&mut self.values, next)
     }
 
     pub(crate) fn kind(&self) -> types::ColumnKind {
@@ -148,7 +167,7 @@ mod tests {
             let mut c = Column::new(path.parse().unwrap(), Values::of(Some(kind)));
             c.push(&item);
             c.push(&serde_json::Map::new());
-            c.take()
+            c.take(None)
         };
         assert!(matches!(column("b", Kind::Bool), Values::U8s(v) if v == [1, 255]));
         assert!(matches!(column("n", Kind::U64), Values::U64s(v) if v == [7, u64::MAX]));

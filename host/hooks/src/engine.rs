@@ -51,10 +51,11 @@ impl Compiler {
         Ok(Self { engine, cache, stop, ticker: Some(ticker) })
     }
 
-    /// The component in `bytes`: a component as it is, a core module with our WIT inside made into one. Code compiled before is taken from the cache.
-    pub(crate) fn load(&self, bytes: &[u8]) -> Result<Component, String> {
+    /// The component in `bytes`, whose digest is given: a component as it is, a core module with our WIT inside made into one. Code
+    /// compiled before is taken from the cache.
+    pub(crate) fn load(&self, bytes: &[u8], digest: &str) -> Result<Component, String> {
         let Some(dir) = &self.cache else { return self.compile(bytes) };
-        let file = dir.join(format!("{}.cwasm", self.cache_key(bytes)));
+        let file = dir.join(format!("{}.cwasm", self.cache_key(digest)));
         if let Some(component) = self.load_cached(&file) {
             return Ok(component);
         }
@@ -71,10 +72,10 @@ impl Compiler {
     }
 
     /// Names the guest, the engine's version and its settings: code of another engine is never taken.
-    fn cache_key(&self, bytes: &[u8]) -> String {
+    fn cache_key(&self, digest: &str) -> String {
         let mut settings = std::hash::DefaultHasher::new();
         self.engine.precompile_compatibility_hash().hash(&mut settings);
-        format!("{}-{:016x}", &digest(bytes)[..32], settings.finish())
+        format!("{}-{:016x}", &digest[..32], settings.finish())
     }
 
     #[expect(unsafe_code, reason = "the one way to load compiled code; see SAFETY")]
@@ -110,8 +111,9 @@ fn config() -> Config {
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
         .max_memories_per_component(2)
         .max_tables_per_component(CORE_INSTANCES_PER_COMPONENT)
-        .linear_memory_keep_resident(256 << 10)
-        .table_keep_resident(16 << 10);
+        // Instances live as long as their plugin: what one leaves is given back at once, not cleared for the next.
+        .linear_memory_keep_resident(0)
+        .table_keep_resident(0);
     let mut config = Config::new();
     config
         .epoch_interruption(true)

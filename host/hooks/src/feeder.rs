@@ -5,7 +5,7 @@ use crate::{
     columns::{Column, Values},
     host::Inner,
     state::{Shown, Subscription},
-    worker::{Queue, Work},
+    worker::{Queue, Used, Work},
 };
 use hookline_item::{Item, Object, Timestamp};
 use hookline_kfl::FilterSet;
@@ -50,13 +50,11 @@ pub struct Feeder {
     hits: Vec<usize>,
     next_tick: Timestamp,
     next_flush: Timestamp,
-    /// Items that plugins are done with come back here and are freed.
-    back: Sender<Arc<[Shown]>>,
-    returned: Receiver<Arc<[Shown]>>,
 }
 
 /// A batch that is being gathered.
 struct Batch {
+    of: Of,
     /// Index into the plan.
     plugin: usize,
     subscription: Subscription,
@@ -64,11 +62,31 @@ struct Batch {
     items: Vec<Shown>,
     count: usize,
     due: Timestamp,
+    /// Batches that the plugin is done with come back here.
+    back: Sender<Used>,
+    returned: Receiver<Used>,
 }
 
+/// What a batch is of.
+#[derive(Clone, Copy)]
+enum Of {
+    Items,
+    Packets,
+}
+
+/// Items or packets of one batch. In live capture the delay sends smaller ones; each batch wakes the plugin's thread once.
+const BATCH_MAX: usize = 1024;
+/// Where the items themselves are kept until the call: as many as stay near the processor.
+const BATCH_WITH_ITEMS: usize = 256;
+
 impl Batch {
-    fn new(plugin: usize, subscription: Subscription) -> Self {
-        Self { plugin, columns: subscription.columns.clone(), subscription, items: Vec::new(), count: 0, due: Timestamp(u64::MAX) }
+    fn new(of: Of, plugin: usize, mut subscription: Subscription, reads_items: bool) -> Self {
+        let default = if reads_items { BATCH_WITH_ITEMS } else { BATCH_MAX };
+        let asked = subscription.batch_max;
+        subscription.batch_max = if asked == 0 { default } else { asked.min(BATCH_MAX) };
+        let (back, returned) = channel();
+        let (columns, due) = (subscription.columns.clone(), Timestamp(u64::MAX));
+        Self { of, plugin, columns, subscription, items: Vec::new(), count: 0, due, back, returned }
     }
 
     /// Adds `object`; says whether the batch is full.
@@ -83,26 +101,28 @@ impl Batch {
         self.count >= self.subscription.batch_max
     }
 
-    /// Hands the batch over; `back` is given for items, and not for packets.
-    fn send(&mut self, queue: &Queue, now: Timestamp, back: Option<&Sender<Arc<[Shown]>>>) {
+    /// Hands the batch over.
+    fn send(&mut self, queue: &Queue, now: Timestamp) {
         if self.count == 0 {
             return;
         }
-        let columns: Vec<Values> = self.columns.iter_mut().map(Column::take).collect();
+        // All that came back are emptied here, and the last one is filled again: more are not needed.
+        let mut spare = self.returned.try_iter().last().map(|used| used.columns.into_iter());
+        let columns: Vec<Values> = self.columns.iter_mut().map(|c| c.take(spare.as_mut().and_then(Iterator::next))).collect();
         let (subscription, count) = (self.subscription.id, u32::try_from(self.count).unwrap_or(u32::MAX));
-        let work = match back {
-            Some(back) => Work::Items { subscription, now, count, columns, items: self.items.drain(..).collect(), back: back.clone() },
-            None => Work::Packets { subscription, now, count, columns },
-        };
+        let back = self.back.clone();
+        queue.stats.matched.add(self.count as u64);
         self.count = 0;
         self.due = Timestamp(u64::MAX);
-        queue.send(work);
+        queue.send(match self.of {
+            Of::Items => Work::Items { subscription, now, count, columns, items: self.items.drain(..).collect(), back },
+            Of::Packets => Work::Packets { subscription, now, count, columns, back },
+        });
     }
 }
 
 impl Feeder {
     pub(crate) fn new(inner: Arc<Inner>) -> Self {
-        let (back, returned) = channel();
         let mut this = Self {
             inner,
             generation: u64::MAX,
@@ -113,8 +133,6 @@ impl Feeder {
             hits: Vec::new(),
             next_tick: Timestamp(0),
             next_flush: Timestamp(u64::MAX),
-            back,
-            returned,
         };
         this.refresh(Timestamp(0));
         this
@@ -149,13 +167,11 @@ impl Feeder {
         for hit in &self.hits {
             let batch = &mut self.items[*hit];
             let Planned { queue, reads_items, .. } = &self.plan.plugins[batch.plugin];
-            queue.stats.matched.add(1);
             if *reads_items {
                 batch.items.push(Arc::clone(item) as Shown);
             }
             if batch.push(item.as_ref(), now) {
-                batch.send(queue, now, Some(&self.back));
-                free(&self.returned);
+                batch.send(queue, now);
             } else if !queue.waits {
                 self.next_flush = self.next_flush.min(batch.due);
             }
@@ -171,9 +187,8 @@ impl Feeder {
                 continue;
             }
             let queue = &self.plan.plugins[batch.plugin].queue;
-            queue.stats.matched.add(1);
             if batch.push(packet, now) {
-                batch.send(queue, now, None);
+                batch.send(queue, now);
             } else if !queue.waits {
                 self.next_flush = self.next_flush.min(batch.due);
             }
@@ -187,21 +202,16 @@ impl Feeder {
     }
 
     fn send_all(&mut self, now: Timestamp) {
-        free(&self.returned);
-        for batch in &mut self.items {
-            batch.send(&self.plan.plugins[batch.plugin].queue, now, Some(&self.back));
-        }
-        for batch in &mut self.packets {
-            batch.send(&self.plan.plugins[batch.plugin].queue, now, None);
+        for batch in self.items.iter_mut().chain(&mut self.packets) {
+            batch.send(&self.plan.plugins[batch.plugin].queue, now);
         }
     }
 
     fn flush_due(&mut self, now: Timestamp) {
         let mut next = Timestamp(u64::MAX);
-        let back = &self.back;
-        for (batch, back) in self.items.iter_mut().map(|b| (b, Some(back))).chain(self.packets.iter_mut().map(|b| (b, None))) {
+        for batch in self.items.iter_mut().chain(&mut self.packets) {
             if batch.due <= now {
-                batch.send(&self.plan.plugins[batch.plugin].queue, now, back);
+                batch.send(&self.plan.plugins[batch.plugin].queue, now);
             }
             next = next.min(batch.due);
         }
@@ -214,11 +224,8 @@ impl Feeder {
         let boundary = Timestamp(now.0 - now.0 % tick);
         self.next_tick = Timestamp(boundary.0.saturating_add(tick));
         for (index, plugin) in self.plan.plugins.iter().enumerate().filter(|(_, p)| p.jobs) {
-            for batch in self.items.iter_mut().filter(|b| b.plugin == index) {
-                batch.send(&plugin.queue, boundary, Some(&self.back));
-            }
-            for batch in self.packets.iter_mut().filter(|b| b.plugin == index) {
-                batch.send(&plugin.queue, boundary, None);
+            for batch in self.items.iter_mut().chain(&mut self.packets).filter(|b| b.plugin == index) {
+                batch.send(&plugin.queue, boundary);
             }
             plugin.queue.send(Work::Tick { now: boundary });
         }
@@ -235,17 +242,12 @@ impl Feeder {
         for (index, plugin) in self.plan.plugins.iter().enumerate() {
             for subscription in &plugin.items {
                 self.filters.add(subscription.filter.clone());
-                self.items.push(Batch::new(index, subscription.clone()));
+                self.items.push(Batch::new(Of::Items, index, subscription.clone(), plugin.reads_items));
             }
-            self.packets.extend(plugin.packets.iter().map(|s| Batch::new(index, s.clone())));
+            self.packets.extend(plugin.packets.iter().map(|s| Batch::new(Of::Packets, index, s.clone(), false)));
         }
         self.next_flush = Timestamp(u64::MAX);
     }
-}
-
-/// Frees the items that came back.
-fn free(returned: &Receiver<Arc<[Shown]>>) {
-    returned.try_iter().for_each(drop);
 }
 
 impl Drop for Feeder {

@@ -12,10 +12,11 @@ use crate::{
 };
 use hookline_item::Timestamp;
 use std::{
-    collections::BTreeMap,
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
         mpsc,
     },
@@ -28,7 +29,7 @@ pub struct Options {
     /// Compiled code is kept here; `None` compiles each time.
     pub cache: Option<PathBuf>,
     /// The JavaScript shim: a component, or the core module it is made of. Without it scripts are refused.
-    pub script_engine: Option<Vec<u8>>,
+    pub script_engine: Option<Cow<'static, [u8]>>,
     /// Host name of the node.
     pub node: String,
     /// Values that plugins may be granted to read.
@@ -113,7 +114,10 @@ struct Loaded {
 
 pub(crate) struct Inner {
     compiler: Arc<Compiler>,
-    script_engine: Option<Vec<u8>>,
+    script_engine: Option<Cow<'static, [u8]>>,
+    script_engine_digest: OnceLock<String>,
+    /// Code in use, by its digest: all scripts share one program.
+    programs: Mutex<HashMap<String, Weak<Program>>>,
     around: Arc<Surroundings>,
     replay: bool,
     start: Timestamp,
@@ -123,6 +127,18 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
+    /// The program whose code `bytes` is.
+    fn program(&self, bytes: &[u8], digest: &str) -> Result<Arc<Program>, String> {
+        let mut programs = lock(&self.programs);
+        if let Some(program) = programs.get(digest).and_then(Weak::upgrade) {
+            return Ok(program);
+        }
+        let program = Arc::new(Program::load(&self.compiler, bytes, digest)?);
+        programs.retain(|_, program| program.strong_count() > 0);
+        programs.insert(digest.to_owned(), Arc::downgrade(&program));
+        Ok(program)
+    }
+
     pub(crate) fn plan(&self) -> Arc<Plan> {
         Arc::clone(&lock(&self.plan))
     }
@@ -163,6 +179,8 @@ impl HookHost {
         let inner = Inner {
             compiler: Arc::new(compiler),
             script_engine: options.script_engine,
+            script_engine_digest: OnceLock::new(),
+            programs: Mutex::default(),
             around: Arc::new(around),
             replay: options.replay,
             start: options.now,
@@ -210,17 +228,19 @@ impl HookHost {
 
     fn start(&self, name: &str, code: Code, manifest: Manifest, stats: &Arc<Stats>) -> Result<(), String> {
         let inner = &self.inner;
-        let (bytes, text, script) = match code {
-            Code::Wasm(bytes) => (bytes, None, None),
+        let (program, digest, script) = match code {
+            Code::Wasm(bytes) => {
+                let digest = digest(&bytes);
+                (inner.program(&bytes, &digest)?, digest, None)
+            }
             Code::Script(file, text) => {
-                let engine =
-                    inner.script_engine.clone().ok_or("this build has no JavaScript engine: run `cargo xtask setup` and build again")?;
-                (engine, Some(text.clone()), Some((file, text)))
+                let engine = inner.script_engine.as_ref();
+                let bytes = engine.ok_or("this build has no JavaScript engine: run `cargo xtask setup` and build again")?;
+                let of_engine = inner.script_engine_digest.get_or_init(|| digest(bytes));
+                (inner.program(bytes, of_engine)?, digest(text.as_bytes()), Some((file, text)))
             }
         };
-        let digest = digest(text.as_deref().map_or(&bytes[..], str::as_bytes));
         let identity = Arc::new(Identity { name: name.to_owned(), digest, manifest, script });
-        let program = Arc::new(Program::load(&inner.compiler, &bytes)?);
         let instance = Instance::start(&inner.compiler, &program, &identity, &inner.around, stats, inner.start)?;
         let (queue, inbox) = Queue::new(identity.manifest.run.queue, inner.replay, stats);
         let state = instance.state();

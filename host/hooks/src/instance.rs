@@ -28,12 +28,12 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Compiles and links `bytes`.
+    /// Compiles and links `bytes`, whose digest is given.
     ///
     /// # Errors
     /// What is wrong with it, for its author: not WebAssembly, an import that is not offered, a hook of another shape.
-    pub(crate) fn load(compiler: &Compiler, bytes: &[u8]) -> Result<Self, String> {
-        let component = compiler.load(bytes)?;
+    pub(crate) fn load(compiler: &Compiler, bytes: &[u8], digest: &str) -> Result<Self, String> {
+        let component = compiler.load(bytes, digest)?;
         check_imports(compiler, &component)?;
         let mut linker = Linker::new(&compiler.engine);
         let link = |linker: &mut Linker<State>| {

@@ -86,6 +86,7 @@ pub(crate) struct Subscription {
     pub(crate) id: u32,
     pub(crate) filter: Filter,
     pub(crate) columns: Vec<Column>,
+    /// As asked for; 0 leaves it to the feeder.
     pub(crate) batch_max: usize,
     pub(crate) delay_max: Duration,
 }

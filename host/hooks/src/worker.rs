@@ -28,14 +28,14 @@ pub(crate) enum Work {
         columns: Vec<Values>,
         /// The items themselves, if the plugin can read them.
         items: Arc<[Shown]>,
-        /// Where the items go back: freeing memory is several times cheaper on the thread that took it.
-        back: Sender<Arc<[Shown]>>,
+        back: Sender<Used>,
     },
     Packets {
         subscription: u32,
         now: Timestamp,
         count: u32,
         columns: Vec<Values>,
+        back: Sender<Used>,
     },
     Query {
         now: Timestamp,
@@ -46,6 +46,14 @@ pub(crate) enum Work {
     Tick {
         now: Timestamp,
     },
+}
+
+/// A batch that was delivered goes back to its lane: its columns are filled again there, and freeing items is several times cheaper on
+/// the thread that made them.
+pub(crate) struct Used {
+    pub(crate) columns: Vec<Values>,
+    /// Kept until the lane drops them.
+    _items: Arc<[Shown]>,
 }
 
 impl Work {
@@ -167,13 +175,15 @@ impl Worker {
         let result = match work {
             Work::Items { subscription, now, count, columns, items, back } => {
                 let result = instance.items(subscription, now, count, &columns, Arc::clone(&items));
-                if !items.is_empty() {
-                    // A lane that has ended leaves the freeing to us.
-                    let _ = back.send(items);
-                }
+                // A lane that has ended leaves the freeing to us.
+                let _ = back.send(Used { columns, _items: items });
                 result
             }
-            Work::Packets { subscription, now, count, columns } => instance.packets(subscription, now, count, &columns),
+            Work::Packets { subscription, now, count, columns, back } => {
+                let result = instance.packets(subscription, now, count, &columns);
+                let _ = back.send(Used { columns, _items: Arc::new([]) });
+                result
+            }
             Work::Tick { now } => instance.run_due_jobs(now),
             // Nobody waits for the answer any more if the receiver is gone.
             Work::Query { now, filter, items, reply } => instance.query(now, &filter, items).map(|v| drop(reply.send(v))),

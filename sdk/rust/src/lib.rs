@@ -59,7 +59,7 @@ pub use bindings::{
 };
 pub use emit::{Alert, action, publish};
 pub use metrics::{Counter, Gauge};
-pub use rows::{Batch, Cell, Item, Items, PacketBatch, Packets, Row};
+pub use rows::{Batch, Cell, Cells, Item, Items, PacketBatch, Packets, Row};
 
 /// What a plugin does. Everything but `init` has an empty default.
 pub trait Plugin: Sized + 'static {

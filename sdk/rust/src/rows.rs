@@ -5,63 +5,96 @@ use crate::bindings::hookline::hooks::{
     subscribe::{self, Subscription},
     types::{Column, Value},
 };
-use std::ops::Range;
+
+/// The values of one field in a batch, as the host sends them.
+#[derive(Clone, Copy, Debug)]
+pub enum Cells<'a> {
+    /// Truth values: 0, 1, or 255 where absent.
+    U8s(&'a [u8]),
+    /// Numbers; `u64::MAX` where absent.
+    U64s(&'a [u64]),
+    /// Numbers; `i64::MIN` where absent.
+    S64s(&'a [i64]),
+    /// Numbers; not a number where absent.
+    F64s(&'a [f64]),
+    /// Texts back to back, and where each ends; empty where absent.
+    Texts(&'a str, &'a [u32]),
+}
+
+impl<'a> Cells<'a> {
+    fn of(column: &'a Column) -> Self {
+        match column {
+            Column::U8s(v) => Self::U8s(v),
+            Column::U64s(v) => Self::U64s(v),
+            Column::S64s(v) => Self::S64s(v),
+            Column::F64s(v) => Self::F64s(v),
+            // Looked at once for all rows: the host sends UTF-8.
+            Column::Texts(texts) => Self::Texts(std::str::from_utf8(&texts.bytes).unwrap_or(""), &texts.ends),
+        }
+    }
+}
 
 /// A field's value in one row. A field that an item does not have reads as 0, false or "" — or as `None` where the cell is an `Option`.
 pub trait Cell<'a>: Sized {
-    /// The value in `column` at `index`.
-    fn read(column: &'a Column, index: usize) -> Self;
+    /// The value in `cells` at `index`.
+    fn read(cells: &Cells<'a>, index: usize) -> Self;
 }
 
 impl<'a> Cell<'a> for Option<u64> {
-    fn read(column: &'a Column, index: usize) -> Self {
-        match column {
-            Column::U64s(v) => v.get(index).copied().filter(|n| *n != u64::MAX),
-            Column::S64s(v) => v.get(index).and_then(|n| u64::try_from(*n).ok()),
-            Column::U8s(v) => v.get(index).filter(|n| **n != u8::MAX).map(|n| u64::from(*n)),
-            Column::F64s(v) => v.get(index).filter(|n| **n >= 0.0).map(|n| *n as u64),
-            Column::Texts(_) => <&str>::read(column, index).parse().ok(),
+    #[inline]
+    fn read(cells: &Cells<'a>, index: usize) -> Self {
+        match cells {
+            Cells::U64s(v) => v.get(index).copied().filter(|n| *n != u64::MAX),
+            Cells::S64s(v) => v.get(index).and_then(|n| u64::try_from(*n).ok()),
+            Cells::U8s(v) => v.get(index).filter(|n| **n != u8::MAX).map(|n| u64::from(*n)),
+            Cells::F64s(v) => v.get(index).filter(|n| **n >= 0.0).map(|n| *n as u64),
+            Cells::Texts(..) => <&str>::read(cells, index).parse().ok(),
         }
     }
 }
 impl<'a> Cell<'a> for u64 {
-    fn read(column: &'a Column, index: usize) -> Self {
-        Option::<u64>::read(column, index).unwrap_or(0)
+    #[inline]
+    fn read(cells: &Cells<'a>, index: usize) -> Self {
+        Option::<u64>::read(cells, index).unwrap_or(0)
     }
 }
 impl<'a> Cell<'a> for Option<i64> {
-    fn read(column: &'a Column, index: usize) -> Self {
-        match column {
-            Column::S64s(v) => v.get(index).copied().filter(|n| *n != i64::MIN),
-            Column::Texts(_) => <&str>::read(column, index).parse().ok(),
-            _ => Option::<u64>::read(column, index).and_then(|n| i64::try_from(n).ok()),
+    #[inline]
+    fn read(cells: &Cells<'a>, index: usize) -> Self {
+        match cells {
+            Cells::S64s(v) => v.get(index).copied().filter(|n| *n != i64::MIN),
+            Cells::Texts(..) => <&str>::read(cells, index).parse().ok(),
+            _ => Option::<u64>::read(cells, index).and_then(|n| i64::try_from(n).ok()),
         }
     }
 }
 impl<'a> Cell<'a> for i64 {
-    fn read(column: &'a Column, index: usize) -> Self {
-        Option::<i64>::read(column, index).unwrap_or(0)
+    #[inline]
+    fn read(cells: &Cells<'a>, index: usize) -> Self {
+        Option::<i64>::read(cells, index).unwrap_or(0)
     }
 }
 impl<'a> Cell<'a> for f64 {
-    fn read(column: &'a Column, index: usize) -> Self {
-        match column {
-            Column::F64s(v) => v.get(index).copied().unwrap_or(f64::NAN),
-            _ => Option::<i64>::read(column, index).map_or(f64::NAN, |n| n as f64),
+    #[inline]
+    fn read(cells: &Cells<'a>, index: usize) -> Self {
+        match cells {
+            Cells::F64s(v) => v.get(index).copied().unwrap_or(f64::NAN),
+            _ => Option::<i64>::read(cells, index).map_or(f64::NAN, |n| n as f64),
         }
     }
 }
 impl<'a> Cell<'a> for bool {
-    fn read(column: &'a Column, index: usize) -> Self {
-        matches!(column, Column::U8s(v) if v.get(index) == Some(&1))
+    #[inline]
+    fn read(cells: &Cells<'a>, index: usize) -> Self {
+        matches!(cells, Cells::U8s(v) if v.get(index) == Some(&1))
     }
 }
 impl<'a> Cell<'a> for &'a str {
-    fn read(column: &'a Column, index: usize) -> Self {
-        let Column::Texts(texts) = column else { return "" };
-        let start = index.checked_sub(1).and_then(|i| texts.ends.get(i)).copied().unwrap_or(0);
-        let Some(end) = texts.ends.get(index) else { return "" };
-        texts.bytes.get(start as usize..*end as usize).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or("")
+    #[inline]
+    fn read(cells: &Cells<'a>, index: usize) -> Self {
+        let Cells::Texts(text, ends) = cells else { return "" };
+        let start = index.checked_sub(1).and_then(|i| ends.get(i)).copied().unwrap_or(0);
+        ends.get(index).and_then(|end| text.get(start as usize..*end as usize)).unwrap_or("")
     }
 }
 
@@ -69,10 +102,10 @@ impl<'a> Cell<'a> for &'a str {
 pub trait Row {
     /// The KFL paths of the fields, in order.
     const FIELDS: &'static [&'static str];
-    /// The row, borrowing from the columns.
+    /// The row, borrowing from the batch.
     type At<'a>;
     /// The row at `index`.
-    fn at(columns: &[Column], index: usize) -> Self::At<'_>;
+    fn at<'a>(columns: &[Cells<'a>], index: usize) -> Self::At<'a>;
 }
 
 /// Declares a row: its fields, their types and their paths.
@@ -95,12 +128,11 @@ macro_rules! row {
             const FIELDS: &'static [&'static str] = &[$($path),*];
             type At<$life> = $name<$life>;
             #[allow(unused_variables, unused_mut)]
-            fn at(columns: &[$crate::Column], index: usize) -> Self::At<'_> {
-                static ABSENT: std::sync::OnceLock<$crate::Column> = std::sync::OnceLock::new();
-                let absent = ABSENT.get_or_init(|| $crate::Column::U8s(Vec::new()));
+            #[inline]
+            fn at<$life>(columns: &[$crate::Cells<$life>], index: usize) -> Self::At<$life> {
                 let mut columns = columns.iter();
                 $name {
-                    $($field: $crate::Cell::read(columns.next().unwrap_or(absent), index),)*
+                    $($field: $crate::Cell::read(columns.next().unwrap_or(&$crate::Cells::U8s(&[])), index),)*
                     row: std::marker::PhantomData,
                 }
             }
@@ -123,7 +155,7 @@ impl Items {
         Self { filter: filter.to_owned(), max_batch: 0, max_delay_ms: 0 }
     }
 
-    /// At most so many items in a batch (default 256).
+    /// At most so many items in a batch (default 1024, or 256 where the plugin reads more of items than its rows).
     #[must_use]
     pub fn batch(mut self, max: u32) -> Self {
         self.max_batch = max;
@@ -198,8 +230,8 @@ impl<'a> Batch<'a> {
 
     /// Each row, with its item for what is not in the row.
     pub fn rows<R: Row>(&self) -> impl Iterator<Item = (R::At<'a>, Item<'a>)> + use<'a, R> {
-        let (columns, items) = (self.columns, self.items);
-        range(self.count).map(move |i| (R::at(columns, i), Item { items, index: i as u32 }))
+        let (columns, items) = (cells(self.columns), self.items);
+        (0..self.count).map(move |i| (R::at(&columns, i), Item { items, index: i as u32 }))
     }
 }
 
@@ -225,13 +257,13 @@ impl<'a> PacketBatch<'a> {
 
     /// Each row.
     pub fn rows<R: Row>(&self) -> impl Iterator<Item = R::At<'a>> + use<'a, R> {
-        let columns = self.columns;
-        range(self.count).map(move |i| R::at(columns, i))
+        let columns = cells(self.columns);
+        (0..self.count).map(move |i| R::at(&columns, i))
     }
 }
 
-fn range(count: usize) -> Range<usize> {
-    0..count
+fn cells(columns: &[Column]) -> Vec<Cells<'_>> {
+    columns.iter().map(Cells::of).collect()
 }
 
 /// One item of a batch, read lazily.

@@ -31,17 +31,7 @@ impl Action for Slack {
     }
 
     fn handle<'a>(&'a self, event: &'a Event) -> Handling<'a> {
-        Box::pin(async move {
-            let request = match request::build(event) {
-                Ok(request) => request,
-                Err(outcome) => return outcome,
-            };
-            let shown = Redacted(request.uri().clone());
-            match self.client.send(request).await {
-                Ok(answer) => sort(&answer, &shown),
-                Err(outcome) => outcome,
-            }
-        })
+        Box::pin(self.client.deliver(request::build(event), sort))
     }
 }
 

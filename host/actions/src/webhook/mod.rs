@@ -7,7 +7,7 @@ mod request;
 
 use crate::{
     Action, Handling,
-    http::{Client, Redacted},
+    http::{Answer, Client},
 };
 use hookline_bus::Event;
 
@@ -30,16 +30,6 @@ impl Action for Webhook {
     }
 
     fn handle<'a>(&'a self, event: &'a Event) -> Handling<'a> {
-        Box::pin(async move {
-            let request = match request::build(event) {
-                Ok(request) => request,
-                Err(outcome) => return outcome,
-            };
-            let shown = Redacted(request.uri().clone());
-            match self.client.send(request).await {
-                Ok(answer) => answer.outcome(&shown),
-                Err(outcome) => outcome,
-            }
-        })
+        Box::pin(self.client.deliver(request::build(event), Answer::outcome))
     }
 }

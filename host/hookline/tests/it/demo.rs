@@ -22,11 +22,20 @@ fn one_pass_delivers_and_sums_up() {
 #[test]
 fn the_dashboard_works_in_a_browser() {
     let running = Running::start(&["demo", "--no-open", "--listen", "127.0.0.1:0"]);
-    let dir = root().join("tests/browser");
-    assert!(dir.join("node_modules").exists(), "run `cargo xtask test`, which installs the browser tests' driver");
-    let output =
-        Command::new("node").args(["--test", "dashboard.test.mjs"]).current_dir(&dir).env("HOOKLINE_URL", &running.url).output().unwrap();
-    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    in_a_browser("dashboard.test.mjs", &running.url);
     let ended = running.stop();
     assert_eq!(ended.code, Some(0), "{}", ended.err);
+}
+
+/// What real traffic brings rarely, slowly or with bad intent: the page alone, its server played by the test.
+#[test]
+fn the_page_copes_with_any_server() {
+    in_a_browser("page.test.mjs", "");
+}
+
+fn in_a_browser(file: &str, url: &str) {
+    let dir = root().join("tests/browser");
+    assert!(dir.join("node_modules").exists(), "run `cargo xtask test`, which installs the browser tests' driver");
+    let output = Command::new("node").args(["--test", file]).current_dir(&dir).env("HOOKLINE_URL", url).output().unwrap();
+    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
 }

@@ -14,10 +14,6 @@ use std::time::Duration;
 const FIELDS_MAX: usize = 64;
 /// Subscriptions of one plugin.
 const SUBSCRIPTIONS_MAX: usize = 32;
-/// Items of one batch; past 256 there is no gain.
-const BATCH_MAX: u32 = 1024;
-/// In live capture the delay sends smaller ones; a larger batch costs fewer wake-ups of the plugin's thread.
-const BATCH_DEFAULT: u32 = 256;
 const DELAY_DEFAULT_MS: u32 = 5;
 
 impl State {
@@ -50,7 +46,7 @@ impl State {
             id: opened.id,
             filter,
             columns,
-            batch_max: or(wanted.max_batch, BATCH_DEFAULT).min(BATCH_MAX) as usize,
+            batch_max: wanted.max_batch as usize,
             delay_max: Duration::from_millis(or(wanted.max_delay_ms, DELAY_DEFAULT_MS).into()),
         };
         Ok((subscription, opened))

@@ -4,6 +4,7 @@ use crate::support::{feed, guest, host, hostile, item, manifest, status};
 use hookline_bus::Kind;
 use hookline_hooks::{Change, Code, Folder, State};
 use hookline_item::Timestamp;
+use std::sync::Arc;
 
 #[test]
 fn an_alert_tells_what_it_is_about() {
@@ -117,4 +118,20 @@ fn a_folder_is_followed() {
     folder.scan(&host).unwrap();
     assert_eq!(folder.scan(&host).unwrap(), [Change::Unloaded("p".into())]);
     assert!(host.status().is_empty());
+}
+
+/// Keeping items until a call costs more than the call: it is done for those only that can look at them.
+#[test]
+fn items_are_kept_for_plugins_that_can_read_them() {
+    for (guest_file, kept) in [("tests/guests/dist/every-item.wasm", 1), ("plugins/dist/http-errors.wasm", 2)] {
+        let (host, _) = host();
+        host.load("one", Code::Wasm(guest(guest_file)), manifest("")).unwrap();
+        let mut feeder = host.feeder();
+        let item = item(1, 500);
+        feeder.item(&item, item.start);
+        assert_eq!(Arc::strong_count(&item), kept, "{guest_file}");
+        drop(feeder);
+        host.finish();
+        assert_eq!(status(&host, "one").counts.delivered, 1, "{guest_file}");
+    }
 }

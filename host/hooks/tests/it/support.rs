@@ -112,7 +112,7 @@ pub(crate) fn host() -> (HookHost, Arc<Kept>) {
     let kept = Arc::new(Kept::default());
     let options = Options {
         cache: Some(repository().join("target/test-cache")),
-        script_engine: Some(guest("js-shim/dist/js-shim.wasm")),
+        script_engine: Some(guest("js-shim/dist/js-shim.wasm").into()),
         node: "node1".into(),
         env: BTreeMap::from([("SLACK_WEBHOOK".into(), "https://hooks.slack.com/x".into()), ("SECRET".into(), "s".into())]),
         kind_of: Box::new(|path| match path.to_string().as_str() {
