@@ -15,8 +15,8 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// Fuzzes the target `name` for so many seconds; new inputs go into `fuzz/corpus/NAME`, crashes into `fuzz/artifacts/NAME`.
 pub(crate) fn fuzz(name: &str, seconds: u32) -> Result {
     let dir = root().join("fuzz");
-    if !dir.join("fuzz_targets").join(format!("{name}.rs")).exists() {
-        return Err(format!("there is no fuzz target {name}: see fuzz/fuzz_targets"));
+    if !dir.join("src/bin").join(format!("{name}.rs")).exists() {
+        return Err(format!("there is no fuzz target {name}: see fuzz/src/bin"));
     }
     let (corpus, artifacts) = (dir.join("corpus").join(name), dir.join("artifacts").join(name));
     for folder in [&corpus, &artifacts] {

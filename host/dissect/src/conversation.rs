@@ -1,7 +1,7 @@
 //! One flow's way from bytes to items: probing, then the dissector that said yes, until something opaque takes over.
 
 use crate::{
-    dissector::{Context, Outcome, Probe, Session, Verdict},
+    dissector::{Context, Next, Outcome, Probe, Session, Verdict},
     flow::Flow,
     limits::Limits,
     registry,
@@ -17,7 +17,22 @@ pub struct Conversation {
     swapped: bool,
     index: u64,
     stage: Stage,
+    /// How often one protocol has made room for another.
+    switches: u32,
     carries: [Carry; 2],
+}
+
+/// How often that may be: a proxy's CONNECT, STARTTLS and an upgrade in a row. More is an attempt to keep us busy.
+const SWITCHES_MAX: u32 = 4;
+
+/// How far a session came with the bytes it was given.
+struct Progress {
+    /// Bytes that are done with.
+    done: usize,
+    /// How many there must be before it is asked again.
+    need: usize,
+    /// Whether what follows is to be read from the beginning, as another protocol.
+    switched: bool,
 }
 
 enum Stage {
@@ -28,7 +43,11 @@ enum Stage {
         tries: u32,
     },
     Speaking(Box<dyn Session>),
-    /// An unknown protocol, or one that nothing is read of any more.
+    /// A protocol that nobody here knows; another one may begin in it.
+    Unknown {
+        tries: u32,
+    },
+    /// Nothing is read any more.
     Opaque,
 }
 
@@ -57,6 +76,7 @@ impl fmt::Debug for Conversation {
         let stage = match self.stage {
             Stage::Probing { .. } => "probing",
             Stage::Speaking(_) => "speaking",
+            Stage::Unknown { .. } => "unknown",
             Stage::Opaque => "opaque",
         };
         f.debug_struct("Conversation").field("stream", &self.flow.stream).field("stage", &stage).field("items", &self.index).finish()
@@ -68,7 +88,15 @@ impl Conversation {
     #[must_use]
     pub fn new(flow: Flow, limits: Arc<Limits>) -> Self {
         let resync = flow.mid_stream || flow.transport == Transport::Udp;
-        Self { flow, limits, swapped: false, index: 0, stage: Stage::Probing { resync, tries: 0 }, carries: Default::default() }
+        Self {
+            flow,
+            limits,
+            swapped: false,
+            index: 0,
+            stage: Stage::Probing { resync, tries: 0 },
+            switches: 0,
+            carries: Default::default(),
+        }
     }
 
     /// The next in-order bytes of one side, or one datagram.
@@ -79,6 +107,7 @@ impl Conversation {
             Stage::Opaque => {}
             _ if bytes.is_empty() && self.flow.transport == Transport::Tcp => {}
             Stage::Speaking(_) => self.speak(from, seen, bytes, out),
+            Stage::Unknown { .. } => self.watch(from, seen, bytes, out),
             Stage::Probing { resync, .. } if !resync && ruled_out => {}
             Stage::Probing { .. } => self.probe(from, seen, bytes, out),
         }
@@ -91,7 +120,7 @@ impl Conversation {
         match &mut self.stage {
             Stage::Probing { resync, .. } => *resync = true,
             Stage::Speaking(_) => self.with_session(from, (carry.first(seen), seen), out, |s, cx| s.gap(cx, &carry.bytes, missing)),
-            Stage::Opaque => {}
+            Stage::Unknown { .. } | Stage::Opaque => {}
         }
     }
 
@@ -104,7 +133,7 @@ impl Conversation {
                 let carry = std::mem::take(self.carry(from));
                 self.with_session(from, (carry.first(seen), seen), out, |s, cx| s.fin(cx, &carry.bytes));
             }
-            Stage::Opaque => {}
+            Stage::Unknown { .. } | Stage::Opaque => {}
         }
     }
 
@@ -155,9 +184,12 @@ impl Conversation {
     fn speak(&mut self, from: Sender, seen: Seen, bytes: &[u8], out: &mut Vec<Item>) {
         let carry = self.carry(from);
         if carry.bytes.is_empty() {
-            let (done, need) = self.drive(from, (seen, seen), 0, bytes, out);
-            let rest = bytes.get(done..).unwrap_or_default();
-            self.keep(from, seen, need, rest);
+            let progress = self.drive(from, (seen, seen), 0, bytes, out);
+            let rest = bytes.get(progress.done..).unwrap_or_default();
+            if progress.switched {
+                return self.start_over(from, seen, rest, out);
+            }
+            self.keep(from, seen, progress.need, rest);
             return;
         }
         let old = carry.bytes.len();
@@ -167,11 +199,14 @@ impl Conversation {
         }
         let since = carry.since;
         let mut whole = std::mem::take(&mut carry.bytes);
-        let (done, need) = self.drive(from, (since, seen), old, &whole, out);
-        whole.drain(..done.min(whole.len()));
+        let progress = self.drive(from, (since, seen), old, &whole, out);
+        whole.drain(..progress.done.min(whole.len()));
+        if progress.switched {
+            return self.start_over(from, seen, &whole, out);
+        }
         let carry = self.carry(from);
-        (carry.bytes, carry.need) = (whole, need);
-        if done >= old {
+        (carry.bytes, carry.need) = (whole, progress.need);
+        if progress.done >= old {
             carry.since = seen;
         }
         if self.is_done() || self.carry(from).bytes.is_empty() {
@@ -189,8 +224,17 @@ impl Conversation {
         (carry.since, carry.need) = (seen, need);
     }
 
-    /// Gives `bytes`, whose first `old` were seen before, to the session until it wants more than there is. How many are done, and how many it needs.
-    fn drive(&mut self, from: Sender, (since, seen): (Seen, Seen), old: usize, bytes: &[u8], out: &mut Vec<Item>) -> (usize, usize) {
+    /// Reads what the protocol before has left of both sides, the other side's first: it waits longer.
+    fn start_over(&mut self, from: Sender, seen: Seen, rest: &[u8], out: &mut Vec<Item>) {
+        let [client, server] = std::mem::take(&mut self.carries);
+        let other = if from == Sender::Client { server } else { client };
+        self.bytes(from.other(), other.since, &other.bytes, out);
+        self.bytes(from, seen, rest, out);
+    }
+
+    /// Gives `bytes`, whose first `old` were seen before, to the session until it wants more than there is.
+    fn drive(&mut self, from: Sender, (since, seen): (Seen, Seen), old: usize, bytes: &[u8], out: &mut Vec<Item>) -> Progress {
+        let end = Progress { done: bytes.len(), need: 0, switched: false };
         let mut done = 0;
         while let Some(rest) = bytes.get(done..) {
             if rest.is_empty() && done > 0 {
@@ -199,20 +243,25 @@ impl Conversation {
             let first = if done < old { since } else { seen };
             let outcome = self.with_session(from, (first, seen), out, |s, cx| Some(s.bytes(cx, rest)));
             match outcome {
-                _ if self.flow.transport == Transport::Udp => return (bytes.len(), 0),
+                _ if self.flow.transport == Transport::Udp => return end,
                 Some(Outcome::Items(n)) if n > 0 => done += n.min(rest.len()),
-                Some(Outcome::Need(n)) if n <= self.limits.pending_bytes => return (done, n),
-                Some(Outcome::Switched) | None => {
+                Some(Outcome::Need(need)) if need <= self.limits.pending_bytes => return Progress { done, need, switched: false },
+                Some(Outcome::Switched(n, Next::Unknown)) if self.switches < SWITCHES_MAX => {
+                    self.switches += 1;
+                    self.stage = Stage::Probing { resync: false, tries: 0 };
+                    return Progress { done: done.saturating_add(n), need: 0, switched: true };
+                }
+                Some(Outcome::Switched(..)) | None => {
                     self.stage = Stage::Opaque;
-                    return (bytes.len(), 0);
+                    return end;
                 }
                 _ => {
                     self.give_up(seen, out);
-                    return (bytes.len(), 0);
+                    return end;
                 }
             }
         }
-        (done, 0)
+        Progress { done, need: 0, switched: false }
     }
 
     /// The session cannot go on: what it holds goes out.
@@ -269,8 +318,25 @@ impl Conversation {
         let (over, resync) = (*tries >= self.limits.probe_tries, *resync);
         self.carry(from).ruled_out = true;
         if over || (!resync && self.carries.iter().all(|c| c.ruled_out)) {
-            self.stage = Stage::Opaque;
+            self.stage = Stage::Unknown { tries: 0 };
             self.carries = Default::default();
+        }
+    }
+
+    /// Looks whether a protocol begins with this segment.
+    fn watch(&mut self, from: Sender, seen: Seen, bytes: &[u8], out: &mut Vec<Item>) {
+        let probe = Probe { flow: &self.flow, from, bytes };
+        let late = registry::protocols().filter(|d| d.begins_late && d.transports.contains(&self.flow.transport));
+        for dissector in late {
+            if let Verdict::Yes(role) = (dissector.probe)(&probe) {
+                let start = Start { session: (dissector.new_session)(&self.flow, &self.limits), role };
+                return self.begin(start, from, seen, bytes, out);
+            }
+        }
+        let Stage::Unknown { tries } = &mut self.stage else { return };
+        *tries += 1;
+        if *tries >= self.limits.probe_tries {
+            self.stage = Stage::Opaque;
         }
     }
 

@@ -16,6 +16,8 @@ pub struct Dissector {
     pub transports: &'static [Transport],
     /// Usual ports: a hint for probes, never proof.
     pub ports: &'static [u16],
+    /// Whether it often begins in the middle of another protocol's stream (STARTTLS), and is certain enough to be looked for there.
+    pub begins_late: bool,
     /// Whether bytes are this protocol. Asked with all bytes of one side so far, again with more after [`Verdict::Maybe`].
     pub probe: fn(&Probe<'_>) -> Verdict,
     /// A dissector for one flow.
@@ -68,8 +70,8 @@ pub enum Outcome {
     Items(usize),
     /// Nothing more can be done before there are so many bytes, those given included.
     Need(usize),
-    /// From here on the stream carries something else.
-    Switched,
+    /// So many bytes are done with, and from there on the stream carries something else.
+    Switched(usize, Next),
     /// This is not the protocol that the probe took it for.
     NotMine,
     /// The bytes do not follow the protocol, and no later boundary can be proven.
@@ -79,6 +81,15 @@ pub enum Outcome {
         /// What is wrong, in a few words.
         what: &'static str,
     },
+}
+
+/// What a stream carries after a protocol has ended in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing that can be read: encrypted bytes.
+    Opaque,
+    /// Anything: it is probed anew.
+    Unknown,
 }
 
 /// A dissector's state in one flow.

@@ -1,21 +1,16 @@
-//! Entry points for fuzzing: ordinary functions, called by the property tests and by libFuzzer alike.
+//! The entry point for fuzzing: an ordinary function, called by the property tests and by libFuzzer alike.
 
-use crate::{Close, Conversation, Flow, Limits, Transport};
+use crate::{Close, Conversation, Flow, Limits, Transport, registry};
 use hookline_item::{Seen, Sender, Timestamp, json};
 use std::net::{Ipv4Addr, SocketAddr};
 
-/// Runs `data` as a program of calls on a TCP conversation on port 80: one byte says who sends how, the next how much.
-pub fn fuzz_http(data: &[u8]) {
-    run(Transport::Tcp, 80, data);
-}
-
-/// The same on port 53, over UDP or TCP as the first byte says.
-pub fn fuzz_dns(data: &[u8]) {
-    match data.split_first() {
-        Some((kind, rest)) if kind & 1 == 1 => run(Transport::Tcp, 53, rest),
-        Some((_, rest)) => run(Transport::Udp, 53, rest),
-        None => {}
-    }
+/// Runs `data` as a program of calls on a conversation on the usual port of the protocol `name`: the first byte chooses among its
+/// transports; then one byte says who sends how, the next how much. Nothing happens where there is no such protocol.
+pub fn fuzz(name: &str, data: &[u8]) {
+    let Some(dissector) = registry::protocols().find(|d| d.name == name) else { return };
+    let Some((first, rest)) = data.split_first() else { return };
+    let Some(transport) = dissector.transports.iter().cycle().nth(usize::from(first & 7)) else { return };
+    run(*transport, dissector.ports.first().copied().unwrap_or(9), rest);
 }
 
 fn run(transport: Transport, port: u16, mut data: &[u8]) {

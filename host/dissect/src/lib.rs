@@ -32,19 +32,24 @@
 mod conversation;
 mod dissector;
 mod dns;
+mod exchange;
 mod flow;
+mod framed;
 mod fuzz;
 mod http;
 mod limits;
+mod macros;
+mod made;
 mod map;
 mod registry;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 pub use conversation::Conversation;
-pub use dissector::{Anomaly, Context, Dissector, Draft, Half, Outcome, Probe, Session, Verdict};
+pub use dissector::{Anomaly, Context, Dissector, Draft, Half, Next, Outcome, Probe, Session, Verdict};
 pub use flow::Flow;
-pub use fuzz::{fuzz_dns, fuzz_http};
+pub use fuzz::fuzz;
 pub use hookline_item::{Close, Transport};
 pub use limits::Limits;
 pub use registry::protocols;

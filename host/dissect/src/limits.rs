@@ -11,6 +11,8 @@ pub struct Limits {
     pub probe_tries: u32,
     /// Bytes of a message kept while its end has not come: a 64 KiB DNS message, a header block, a chunk line.
     pub pending_bytes: usize,
+    /// Bytes kept of one message of a protocol whose messages have their length before them; what is beyond is counted (`cut`).
+    pub message_max: usize,
     /// Bytes kept of one body; what is beyond is counted (`cut`). As Kubeshark.
     pub body_max: usize,
     /// Bytes that decoding one body may give, several times `body_max` because text packs well.
@@ -25,6 +27,8 @@ pub struct Limits {
     pub requests_bytes_max: usize,
     /// Interim (1xx) responses kept of one exchange.
     pub interim_max: usize,
+    /// How long a request waits for its response while its connection stays open: long polls and slow queries take minutes.
+    pub request_timeout: Duration,
     /// DNS queries waiting for answers: a resolver's shared socket has hundreds.
     pub queries_max: usize,
     /// How long a DNS query waits for its answer: resolvers give up after 5 to 30 s (RFC 1035 §7.3, glibc: 5 s, 3 tries).
@@ -39,6 +43,7 @@ impl Default for Limits {
             probe_bytes: 16 << 10,
             probe_tries: 64,
             pending_bytes: 256 << 10,
+            message_max: 256 << 10,
             body_max: 1 << 20,
             decoded_max: 4 << 20,
             head_max: 128 << 10,
@@ -46,6 +51,7 @@ impl Default for Limits {
             requests_max: 512,
             requests_bytes_max: 4 << 20,
             interim_max: 8,
+            request_timeout: Duration::from_secs(600),
             queries_max: 1024,
             query_timeout: Duration::from_secs(30),
             anomalies_max: 8,

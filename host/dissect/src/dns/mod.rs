@@ -12,9 +12,8 @@ mod message;
 mod name;
 mod pair;
 mod rdata;
-mod value;
 
-use crate::{Anomaly, Dissector, Flow, Probe, Transport, Verdict};
+use crate::{Dissector, Flow, Probe, Transport, Verdict, macros::protocol_versions};
 use frame::Header;
 use hookline_item::{Protocol, Sender};
 
@@ -24,6 +23,7 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
     protocols: &[&DNS, &MDNS, &LLMNR],
     transports: &[Transport::Udp, Transport::Tcp],
     ports: &[DNS_PORT, MDNS_PORT, LLMNR_PORT],
+    begins_late: false,
     probe,
     new_session: |flow, _| Box::new(pair::Dns::new(flow)),
     request: message::QUERY_FIELDS,
@@ -38,24 +38,9 @@ const LLMNR_PORT: u16 = 5355;
 /// NetBIOS name service: the same header, another meaning (RFC 1002 §4.2).
 const NETBIOS_PORTS: [u16; 2] = [137, 138];
 
-macro_rules! kind {
-    ($name:ident, $abbr:literal, $long:literal, $port:literal, $reference:literal) => {
-        static $name: Protocol = Protocol {
-            name: "dns",
-            version: "",
-            abbr: $abbr,
-            long_name: $long,
-            macro_name: "dns",
-            layer3: "ip",
-            layer4: "udp",
-            ports: &[$port],
-            reference: $reference,
-        };
-    };
-}
-kind!(DNS, "DNS", "Domain Name System", "53", "https://www.rfc-editor.org/rfc/rfc1035");
-kind!(MDNS, "mDNS", "Multicast DNS", "5353", "https://www.rfc-editor.org/rfc/rfc6762");
-kind!(LLMNR, "LLMNR", "Link-Local Multicast Name Resolution", "5355", "https://www.rfc-editor.org/rfc/rfc4795");
+protocol_versions! { "dns", "udp", ["53"]; DNS = "", "DNS", "Domain Name System", "https://www.rfc-editor.org/rfc/rfc1035"; }
+protocol_versions! { "dns", "udp", ["5353"]; MDNS = "", "mDNS", "Multicast DNS", "https://www.rfc-editor.org/rfc/rfc6762"; }
+protocol_versions! { "dns", "udp", ["5355"]; LLMNR = "", "LLMNR", "Link-Local Multicast Name Resolution", "https://www.rfc-editor.org/rfc/rfc4795"; }
 
 /// Which of the three a flow speaks, by its ports.
 fn protocol(flow: &Flow) -> &'static Protocol {
@@ -114,21 +99,14 @@ fn role(probe: &Probe<'_>, header: Header) -> Verdict {
 
 /// The oddities that DNS items name.
 mod anomaly {
-    use super::Anomaly;
+    use crate::macros::anomalies;
 
-    pub(super) const TRUNCATED: &str = "message-truncated";
-    pub(super) const LABEL: &str = "label-invalid";
-    pub(super) const NAME: &str = "name-invalid";
-    pub(super) const TRAILING: &str = "trailing-bytes";
-    pub(super) const RETRANSMITTED: &str = "query-retransmitted";
-    pub(super) const Z: &str = "reserved-flag-set";
-
-    pub(super) const ALL: &[Anomaly] = &[
-        Anomaly { name: TRUNCATED, doc: "The message ends before the records that its header counts" },
-        Anomaly { name: LABEL, doc: "A label type that is not defined (RFC 6891 §5); what follows is not read" },
-        Anomaly { name: NAME, doc: "A name whose pointers loop or leave the message, or that is over 255 bytes (RFC 1035 §2.3.4)" },
-        Anomaly { name: TRAILING, doc: "Bytes after the last record" },
-        Anomaly { name: RETRANSMITTED, doc: "The same query, id included, was already waiting for its answer" },
-        Anomaly { name: Z, doc: "The reserved Z bit of the header is set (RFC 1035 §4.1.1)" },
-    ];
+    anomalies! {
+        TRUNCATED = "message-truncated", "The message ends before the records that its header counts";
+        LABEL = "label-invalid", "A label type that is not defined (RFC 6891 §5); what follows is not read";
+        NAME = "name-invalid", "A name whose pointers loop or leave the message, or that is over 255 bytes (RFC 1035 §2.3.4)";
+        TRAILING = "trailing-bytes", "Bytes after the last record";
+        RETRANSMITTED = "query-retransmitted", "The same query, id included, was already waiting for its answer";
+        Z = "reserved-flag-set", "The reserved Z bit of the header is set (RFC 1035 §4.1.1)";
+    }
 }

@@ -4,8 +4,8 @@ use super::{
     codes::{OptionCode, Type},
     frame::{Packet, Record},
     name,
-    value::Out,
 };
+use crate::made::Made;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hookline_item::Value;
 use nom::{
@@ -69,18 +69,18 @@ struct Rdata<'a> {
 }
 
 /// What a reader of one type gives: what is left, and the fields.
-type Read<'a> = IResult<&'a [u8], Out>;
+type Read<'a> = IResult<&'a [u8], Made>;
 
-fn read(r: &Rdata<'_>) -> Option<Out> {
+fn read(r: &Rdata<'_>) -> Option<Made> {
     let done = |result: Read<'_>| result.ok().map(|(_, out)| out);
     match r.record.kind.0 {
-        1 => Some(Out::Text(Ipv4Addr::from(*r.data.first_chunk::<4>().filter(|_| r.data.len() == 4)?).to_string())),
-        28 => Some(Out::Text(Ipv6Addr::from(*r.data.first_chunk::<16>().filter(|_| r.data.len() == 16)?).to_string())),
-        2 | 5 | 12 | 39 => r.name(0).map(|(name, _)| Out::Text(name)),
+        1 => Some(Made::Text(Ipv4Addr::from(*r.data.first_chunk::<4>().filter(|_| r.data.len() == 4)?).to_string())),
+        28 => Some(Made::Text(Ipv6Addr::from(*r.data.first_chunk::<16>().filter(|_| r.data.len() == 16)?).to_string())),
+        2 | 5 | 12 | 39 => r.name(0).map(|(name, _)| Made::Text(name)),
         6 => r.soa(),
         13 => done(hinfo(r.data)),
         15 => r.mx(),
-        16 | 99 => Some(Out::Texts(strings(r.data))),
+        16 | 99 => Some(Made::Texts(strings(r.data))),
         29 => done(loc(r.data)),
         33 => r.srv(),
         35 => r.naptr(),
@@ -113,7 +113,7 @@ impl Rdata<'_> {
     }
 
     /// RFC 1035 §3.3.13.
-    fn soa(&self) -> Option<Out> {
+    fn soa(&self) -> Option<Made> {
         let (mname, at) = self.name(0)?;
         let (rname, at) = self.name(at)?;
         let mut numbers = self.from(at);
@@ -123,27 +123,27 @@ impl Rdata<'_> {
             fields.push((name, n.into()));
             numbers = rest;
         }
-        Some(Out::Fields(fields))
+        Some(Made::Fields(fields))
     }
 
     /// RFC 1035 §3.3.9.
-    fn mx(&self) -> Option<Out> {
+    fn mx(&self) -> Option<Made> {
         let (_, preference) = u16_of(self.data).ok()?;
         let (name, _) = self.name(2)?;
-        Some(Out::Fields(vec![("preference", preference.into()), ("name", name.into())]))
+        Some(Made::Fields(vec![("preference", preference.into()), ("name", name.into())]))
     }
 
     /// RFC 2782.
-    fn srv(&self) -> Option<Out> {
+    fn srv(&self) -> Option<Made> {
         let (i, priority) = u16_of(self.data).ok()?;
         let (i, weight) = u16_of(i).ok()?;
         let (_, port) = u16_of(i).ok()?;
         let (name, _) = self.name(6)?;
-        Some(Out::Fields(vec![("priority", priority.into()), ("weight", weight.into()), ("port", port.into()), ("name", name.into())]))
+        Some(Made::Fields(vec![("priority", priority.into()), ("weight", weight.into()), ("port", port.into()), ("name", name.into())]))
     }
 
     /// RFC 3403 §4.1.
-    fn naptr(&self) -> Option<Out> {
+    fn naptr(&self) -> Option<Made> {
         let (i, order) = u16_of(self.data).ok()?;
         let (i, preference) = u16_of(i).ok()?;
         let (i, flags) = string(i).ok()?;
@@ -152,26 +152,26 @@ impl Rdata<'_> {
         let (replacement, _) = self.name(self.data.len() - i.len())?;
         let texts = [("flags", flags), ("services", services), ("regexp", regexp), ("replacement", replacement)];
         let mut fields = vec![("order", order.into()), ("preference", preference.into())];
-        fields.extend(texts.map(|(name, text)| (name, Out::Text(text))));
-        Some(Out::Fields(fields))
+        fields.extend(texts.map(|(name, text)| (name, Made::Text(text))));
+        Some(Made::Fields(fields))
     }
 
     /// RFC 4034 §3.1.
-    fn rrsig(&self) -> Option<Out> {
+    fn rrsig(&self) -> Option<Made> {
         let (i, mut fields) = signature(self.data).ok()?;
         let (signer, end) = self.name(self.data.len() - i.len())?;
-        fields.extend([("signer", Out::Text(signer)), ("signature", Out::Text(STANDARD.encode(self.from(end))))]);
-        Some(Out::Fields(fields))
+        fields.extend([("signer", Made::Text(signer)), ("signature", Made::Text(STANDARD.encode(self.from(end))))]);
+        Some(Made::Fields(fields))
     }
 
     /// RFC 4034 §4.1.
-    fn nsec(&self) -> Option<Out> {
+    fn nsec(&self) -> Option<Made> {
         let (next, end) = self.name(0)?;
-        Some(Out::Fields(vec![("next", next.into()), ("types", Out::Texts(type_bitmap(self.from(end))))]))
+        Some(Made::Fields(vec![("next", next.into()), ("types", Made::Texts(type_bitmap(self.from(end))))]))
     }
 
     /// RFC 9460 §2.2: priority, target, parameters.
-    fn svcb(&self) -> Option<Out> {
+    fn svcb(&self) -> Option<Made> {
         let (_, priority) = u16_of(self.data).ok()?;
         let (target, end) = self.name(2)?;
         let mut fields = vec![("priority", priority.into()), ("target", target.into())];
@@ -180,28 +180,28 @@ impl Rdata<'_> {
             rest = i;
             fields.push(svcb_parameter(key, value));
         }
-        Some(Out::Fields(fields))
+        Some(Made::Fields(fields))
     }
 
     /// RFC 6891 §6.1.2: class and TTL have other meanings here.
-    fn opt(&self) -> Out {
+    fn opt(&self) -> Made {
         let [extended, version, flags @ ..] = self.record.ttl.to_be_bytes();
         let mut options = Vec::new();
         let mut rest = self.data;
         while let Ok((i, (code, data))) = parameter(rest) {
             rest = i;
-            options.push(Out::Fields(vec![
+            options.push(Made::Fields(vec![
                 ("code", code.into()),
-                ("name", Out::Text(OptionCode(code).name().into_owned())),
+                ("name", Made::Text(OptionCode(code).name().into_owned())),
                 ("data", STANDARD.encode(data).into()),
             ]));
         }
-        Out::Fields(vec![
+        Made::Fields(vec![
             ("udpSize", self.record.class.0.into()),
             ("extendedRcode", extended.into()),
             ("version", version.into()),
-            ("do", Out::Number(u64::from(flags.first().is_some_and(|f| f & 0x80 != 0)))),
-            ("options", Out::List(options)),
+            ("do", Made::Number(u64::from(flags.first().is_some_and(|f| f & 0x80 != 0)))),
+            ("options", Made::List(options)),
         ])
     }
 }
@@ -237,23 +237,23 @@ fn parameter(i: &[u8]) -> IResult<&[u8], (u16, &[u8])> {
 }
 
 /// RFC 9460 §7, §14.3.2: one parameter by name. Unknown ones come as bytes, the last of them under `unknown`.
-fn svcb_parameter(key: u16, value: &[u8]) -> (&'static str, Out) {
+fn svcb_parameter(key: u16, value: &[u8]) -> (&'static str, Made) {
     let addresses = |size: usize| {
         let one = |c: &[u8]| match (c.first_chunk::<4>(), c.first_chunk::<16>()) {
             (_, Some(six)) => Ipv6Addr::from(*six).to_string(),
             (Some(four), None) => Ipv4Addr::from(*four).to_string(),
             _ => String::new(),
         };
-        Out::Texts(value.chunks_exact(size).map(one).collect())
+        Made::Texts(value.chunks_exact(size).map(one).collect())
     };
     match key {
-        1 => ("alpn", Out::Texts(strings(value))),
-        2 => ("noDefaultAlpn", Out::Number(1)),
-        3 => ("port", u16_of(value).map_or(Out::Number(0), |(_, n)| n.into())),
+        1 => ("alpn", Made::Texts(strings(value))),
+        2 => ("noDefaultAlpn", Made::Number(1)),
+        3 => ("port", u16_of(value).map_or(Made::Number(0), |(_, n)| n.into())),
         4 => ("ipv4hint", addresses(4)),
         5 => ("ech", STANDARD.encode(value).into()),
         6 => ("ipv6hint", addresses(16)),
-        7 => ("dohpath", Out::Text(String::from_utf8_lossy(value).into_owned())),
+        7 => ("dohpath", Made::Text(String::from_utf8_lossy(value).into_owned())),
         _ => ("unknown", STANDARD.encode(value).into()),
     }
 }
@@ -276,7 +276,7 @@ fn type_bitmap(mut i: &[u8]) -> Vec<String> {
 fn hinfo(i: &[u8]) -> Read<'_> {
     let (i, cpu) = string(i)?;
     let (i, os) = string(i)?;
-    Ok((i, Out::Fields(vec![("cpu", cpu.into()), ("os", os.into())])))
+    Ok((i, Made::Fields(vec![("cpu", cpu.into()), ("os", os.into())])))
 }
 
 /// RFC 1876 §2: angles in thousandths of a second of arc from 2^31, altitude in centimetres from 100 km below.
@@ -289,7 +289,7 @@ fn loc(i: &[u8]) -> Read<'_> {
     let metres = format!("{:.2}", f64::from(altitude) / 100.0 - 100_000.0);
     Ok((
         i,
-        Out::Fields(vec![("latitude", degrees(latitude).into()), ("longitude", degrees(longitude).into()), ("altitude", metres.into())]),
+        Made::Fields(vec![("latitude", degrees(latitude).into()), ("longitude", degrees(longitude).into()), ("altitude", metres.into())]),
     ))
 }
 
@@ -300,7 +300,7 @@ fn ds(i: &[u8]) -> Read<'_> {
     let (i, kind) = be_u8(i)?;
     Ok((
         &[],
-        Out::Fields(vec![("keyTag", tag.into()), ("algorithm", algorithm.into()), ("digestType", kind.into()), ("digest", hex(i).into())]),
+        Made::Fields(vec![("keyTag", tag.into()), ("algorithm", algorithm.into()), ("digestType", kind.into()), ("digest", hex(i).into())]),
     ))
 }
 
@@ -308,7 +308,7 @@ fn ds(i: &[u8]) -> Read<'_> {
 fn sshfp(i: &[u8]) -> Read<'_> {
     let (i, algorithm) = be_u8(i)?;
     let (i, kind) = be_u8(i)?;
-    Ok((&[], Out::Fields(vec![("algorithm", algorithm.into()), ("fingerprintType", kind.into()), ("fingerprint", hex(i).into())])))
+    Ok((&[], Made::Fields(vec![("algorithm", algorithm.into()), ("fingerprintType", kind.into()), ("fingerprint", hex(i).into())])))
 }
 
 /// RFC 4034 §2.1.
@@ -319,7 +319,7 @@ fn dnskey(i: &[u8]) -> Read<'_> {
     let key = STANDARD.encode(i);
     Ok((
         &[],
-        Out::Fields(vec![
+        Made::Fields(vec![
             ("flags", flags.into()),
             ("protocol", protocol.into()),
             ("algorithm", algorithm.into()),
@@ -329,13 +329,13 @@ fn dnskey(i: &[u8]) -> Read<'_> {
 }
 
 /// The fixed part of RRSIG.
-fn signature(i: &[u8]) -> IResult<&[u8], Vec<(&'static str, Out)>> {
+fn signature(i: &[u8]) -> IResult<&[u8], Vec<(&'static str, Made)>> {
     let (i, covered) = be_u16(i)?;
     let (i, algorithm) = be_u8(i)?;
     let (i, labels) = be_u8(i)?;
     let (i, (ttl, expiration, inception)) = (be_u32, be_u32, be_u32).parse(i)?;
     let (i, tag) = be_u16(i)?;
-    let covered = Out::Text(Type(covered).name().into_owned());
+    let covered = Made::Text(Type(covered).name().into_owned());
     let mut fields = vec![("typeCovered", covered), ("algorithm", algorithm.into()), ("labels", labels.into())];
     fields.extend([("originalTtl", ttl), ("expiration", expiration), ("inception", inception)].map(|(name, n)| (name, n.into())));
     fields.push(("keyTag", tag.into()));
@@ -346,17 +346,17 @@ fn signature(i: &[u8]) -> IResult<&[u8], Vec<(&'static str, Out)>> {
 fn nsec3(i: &[u8]) -> Read<'_> {
     let (i, mut fields) = nsec3_start(i)?;
     let (i, next) = length_data(be_u8).parse(i)?;
-    fields.extend([("nextHashed", Out::Text(hex(next))), ("types", Out::Texts(type_bitmap(i)))]);
-    Ok((&[], Out::Fields(fields)))
+    fields.extend([("nextHashed", Made::Text(hex(next))), ("types", Made::Texts(type_bitmap(i)))]);
+    Ok((&[], Made::Fields(fields)))
 }
 
 /// RFC 5155 §4.2.
 fn nsec3param(i: &[u8]) -> Read<'_> {
     let (i, fields) = nsec3_start(i)?;
-    Ok((i, Out::Fields(fields)))
+    Ok((i, Made::Fields(fields)))
 }
 
-fn nsec3_start(i: &[u8]) -> IResult<&[u8], Vec<(&'static str, Out)>> {
+fn nsec3_start(i: &[u8]) -> IResult<&[u8], Vec<(&'static str, Made)>> {
     let (i, algorithm) = be_u8(i)?;
     let (i, flags) = be_u8(i)?;
     let (i, iterations) = be_u16(i)?;
@@ -373,7 +373,7 @@ fn tlsa(i: &[u8]) -> Read<'_> {
     let (i, selector) = be_u8(i)?;
     let (i, matching) = be_u8(i)?;
     let fields = vec![("usage", usage.into()), ("selector", selector.into()), ("matchingType", matching.into()), ("data", hex(i).into())];
-    Ok((&[], Out::Fields(fields)))
+    Ok((&[], Made::Fields(fields)))
 }
 
 /// RFC 7553 §4.5.
@@ -381,7 +381,7 @@ fn uri(i: &[u8]) -> Read<'_> {
     let (i, priority) = be_u16(i)?;
     let (i, weight) = be_u16(i)?;
     let target = String::from_utf8_lossy(i).into_owned();
-    Ok((&[], Out::Fields(vec![("priority", priority.into()), ("weight", weight.into()), ("target", target.into())])))
+    Ok((&[], Made::Fields(vec![("priority", priority.into()), ("weight", weight.into()), ("target", target.into())])))
 }
 
 /// RFC 8659 §4.1.
@@ -389,7 +389,7 @@ fn caa(i: &[u8]) -> Read<'_> {
     let (i, flags) = be_u8(i)?;
     let (i, tag) = string(i)?;
     let value = String::from_utf8_lossy(i).into_owned();
-    Ok((&[], Out::Fields(vec![("flags", flags.into()), ("tag", tag.into()), ("value", value.into())])))
+    Ok((&[], Made::Fields(vec![("flags", flags.into()), ("tag", tag.into()), ("value", value.into())])))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -18,9 +18,9 @@ mod params;
 mod session;
 mod target;
 
-use crate::{Anomaly, Dissector, Probe, Transport, Verdict};
+use crate::{Dissector, Probe, Transport, Verdict, macros::protocol_versions};
 use frame::Opening;
-use hookline_item::{Protocol, Sender};
+use hookline_item::Sender;
 
 pub(crate) static DISSECTOR: Dissector = Dissector {
     name: "http",
@@ -28,6 +28,7 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
     protocols: &[&HTTP_11, &HTTP_10, &HTTP_09],
     transports: &[Transport::Tcp],
     ports: &[80, 8080, 8000, 3128],
+    begins_late: false,
     probe,
     new_session: |_, _| Box::new(session::Http::default()),
     request: message::REQUEST_FIELDS,
@@ -47,35 +48,16 @@ fn probe(probe: &Probe<'_>) -> Verdict {
     }
 }
 
-macro_rules! version {
-    ($name:ident, $version:literal, $reference:literal) => {
-        static $name: Protocol = Protocol {
-            name: "http",
-            version: $version,
-            abbr: "HTTP",
-            long_name: concat!("Hypertext Transfer Protocol -- HTTP/", $version),
-            macro_name: "http",
-            layer3: "ip",
-            layer4: "tcp",
-            ports: &["80", "443", "8080"],
-            reference: $reference,
-        };
-    };
+protocol_versions! { "http", "tcp", ["80", "443", "8080"];
+    HTTP_11 = "1.1", "HTTP", "Hypertext Transfer Protocol -- HTTP/1.1", "https://www.rfc-editor.org/rfc/rfc9112";
+    HTTP_10 = "1.0", "HTTP", "Hypertext Transfer Protocol -- HTTP/1.0", "https://www.rfc-editor.org/rfc/rfc1945";
+    HTTP_09 = "0.9", "HTTP", "Hypertext Transfer Protocol -- HTTP/0.9", "https://www.rfc-editor.org/rfc/rfc1945#section-4.1";
 }
-version!(HTTP_11, "1.1", "https://www.rfc-editor.org/rfc/rfc9112");
-version!(HTTP_10, "1.0", "https://www.rfc-editor.org/rfc/rfc1945");
-version!(HTTP_09, "0.9", "https://www.rfc-editor.org/rfc/rfc1945#section-4.1");
 
 /// The oddities that HTTP items name.
 mod anomaly {
-    use super::Anomaly;
+    use crate::macros::anomalies;
 
-    macro_rules! anomalies {
-        ($($name:ident = $text:literal, $doc:literal;)*) => {
-            $(pub(super) const $name: &str = $text;)*
-            pub(super) const ALL: &[Anomaly] = &[$(Anomaly { name: $text, doc: $doc }),*];
-        };
-    }
     anomalies! {
         LENGTH_AND_CODING = "content-length-and-transfer-encoding", "Both fields stand in one head; Transfer-Encoding decides (RFC 9112 §6.3). Used for request smuggling";
         LENGTH_CONFLICT = "content-length-conflict", "Different Content-Length values; the first is taken";

@@ -111,6 +111,11 @@ impl Queue {
         next.is_some_and(|w| w.exchange.version() == Some(Version::V0_9))
     }
 
+    /// Whether the last request asks for a tunnel and is not answered: what the client sends now may be the tunnel's.
+    pub(super) fn asks_for_tunnel(&self) -> bool {
+        self.waiting.back().is_some_and(|w| w.request_done && w.exchange.response.is_none() && w.exchange.method() == b"CONNECT")
+    }
+
     /// Counts bytes that a request has come to hold.
     pub(super) fn add_cost(&mut self, bytes: usize) {
         self.cost = self.cost.saturating_add(bytes);

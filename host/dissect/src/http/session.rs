@@ -7,7 +7,7 @@ use super::{
     message::{Interim, Part},
     pair::Queue,
 };
-use crate::{Close, Context, Outcome, Session};
+use crate::{Close, Context, Next, Outcome, Session};
 use hookline_item::{Sender, Timestamp};
 
 /// One connection.
@@ -43,7 +43,8 @@ enum Step {
     /// So many bytes are done with.
     Done(usize),
     Need(usize),
-    Switched,
+    /// So many bytes are done with; the rest is another protocol's.
+    Switched(usize, Next),
     /// No boundary can be found from here on.
     Broken,
 }
@@ -59,7 +60,7 @@ impl Session for Http {
         match step {
             Step::Done(n) => Outcome::Items(n),
             Step::Need(n) => Outcome::Need(n),
-            Step::Switched => Outcome::Switched,
+            Step::Switched(n, next) => Outcome::Switched(n, next),
             Step::Broken if !self.sides.iter().any(|s| s.spoke) && self.queue.is_empty() => Outcome::NotMine,
             Step::Broken => {
                 self.lose(cx.from);
@@ -134,6 +135,9 @@ impl Http {
             && let Some(step) = self.simple_response(cx, bytes)
         {
             return step;
+        }
+        if cx.from == Sender::Client && self.queue.asks_for_tunnel() {
+            return Step::Need(bytes.len() + 1);
         }
         let (head_max, fields_max) = (cx.limits.head_max, cx.limits.fields_max);
         let side = self.side(cx.from);
@@ -210,6 +214,7 @@ impl Http {
             anomalies.push(anomaly::EARLY);
         }
         let method = waiting.exchange.method();
+        let next = if status == 101 { upgrade(&part) } else { Next::Unknown };
         let tunnel = status == 101 || (method == b"CONNECT" && (200..300).contains(&status));
         let kind = if tunnel || matches!(status, 204 | 304) || method == b"HEAD" { Kind::Bodiless } else { Kind::Response };
         let framing = body::framing(&part.head, kind, &mut |a| note(&mut anomalies, a));
@@ -220,7 +225,7 @@ impl Http {
                 waiting.request_done = true;
                 self.finish(cx, &[]);
                 self.close(cx, [&[], &[]], Close::Fin);
-                return Step::Switched;
+                return Step::Switched(len, next);
             }
             Some(framing) => self.side(cx.from).state = State::Body(framing),
             None => self.finish(cx, &[]),
@@ -436,6 +441,12 @@ fn note(anomalies: &mut Vec<&'static str>, name: &'static str) {
     if !anomalies.contains(&name) {
         anomalies.push(name);
     }
+}
+
+/// What follows a 101: the protocol that its Upgrade field names (RFC 9110 §7.8). Of these only TLS (RFC 2817) can be told by its first bytes.
+fn upgrade(part: &Part) -> Next {
+    let tls = part.head.values("upgrade").any(|v| v.get(..4).is_some_and(|name| name.eq_ignore_ascii_case(b"TLS/")));
+    if tls { Next::Unknown } else { Next::Opaque }
 }
 
 fn check_version(part: &Part, version: Version, anomalies: &mut Vec<&'static str>) {

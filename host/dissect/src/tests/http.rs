@@ -1,50 +1,10 @@
-//! Properties of the whole crate: cuts do not matter, nothing panics, nothing grows without bound.
+//! HTTP/1.x.
 
-use crate::{Close, Conversation, Flow, Limits, Transport, fuzz_dns, fuzz_http};
-use hookline_item::{Item, Seen, Sender, Timestamp, json};
+use super::{CLIENT, SERVER, Turns, assert_cuts_do_not_matter, assert_damage_is_survived, at, shown, tcp, whole};
+use crate::{Close, Conversation, Flow, Limits, Transport, fuzz};
 use proptest::{collection::vec, prelude::*};
 
-const CLIENT: Sender = Sender::Client;
-const SERVER: Sender = Sender::Server;
-
-fn tcp(port: u16) -> Conversation {
-    let flow = Flow::new(7, Transport::Tcp, "10.0.0.1:40000".parse().unwrap(), format!("10.0.0.2:{port}").parse().unwrap());
-    Conversation::new(flow, Limits::default().into())
-}
-
-fn udp(port: u16) -> Conversation {
-    let flow = Flow::new(7, Transport::Udp, "10.0.0.1:40000".parse().unwrap(), format!("10.0.0.2:{port}").parse().unwrap());
-    Conversation::new(flow, Limits::default().into())
-}
-
-fn at(ms: u64) -> Seen {
-    Seen { at: Timestamp(ms * 1_000_000), frame: ms }
-}
-
-fn shown(items: &[Item]) -> Vec<serde_json::Value> {
-    items.iter().map(|i| serde_json::from_str(&json::to_string(i)).unwrap()).collect()
-}
-
-/// Runs turns of talk, each cut into pieces of the sizes that `cuts` gives in turn.
-fn talk(port: u16, turns: &[(Sender, &[u8])], cuts: &[usize]) -> Vec<Item> {
-    let (mut conversation, mut out, mut cuts) = (tcp(port), Vec::new(), cuts.iter().cycle());
-    for (n, (from, bytes)) in (1..).zip(turns) {
-        let mut rest = *bytes;
-        while !rest.is_empty() {
-            let (piece, after) = rest.split_at((*cuts.next().unwrap()).clamp(1, rest.len()));
-            conversation.bytes(*from, at(n), piece, &mut out);
-            rest = after;
-        }
-    }
-    conversation.close(Close::Fin, at(99), &mut out);
-    out
-}
-
-fn whole(port: u16, turns: &[(Sender, &[u8])]) -> Vec<serde_json::Value> {
-    shown(&talk(port, turns, &[usize::MAX]))
-}
-
-const HTTP: &[(Sender, &[u8])] = &[
+const HTTP: Turns<'_> = &[
     (CLIENT, b"POST /a/b?x=1&x=2&y=%20 HTTP/1.1\r\nHost: h.example:8080\r\nContent-Length: 5\r\nExpect: 100-continue\r\nCookie: a=1; b=2\r\nContent-Type: text/plain\r\n\r\n"),
     (SERVER, b"HTTP/1.1 100 Continue\r\n\r\n"),
     (CLIENT, b"helloGET /two HTTP/1.1\nHost: h\n\nHEAD /three HTTP/1.1\r\nHost: h\r\nX-Fold: a\r\n b\r\n\r\n\r\n"),
@@ -109,17 +69,42 @@ fn a_request_that_comes_after_its_response_finds_it() {
 }
 
 #[test]
-fn tunnels_and_upgrades_end_http() {
-    for (request, response) in [
-        (&b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"[..], &b"HTTP/1.1 200 OK\r\n\r\n\x16\x03\x01"[..]),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\n\r\n", b"HTTP/1.1 101 Switching Protocols\r\n\r\nGET / HTTP/1.1\r\n\r\n"),
-    ] {
-        let (mut c, mut out) = (tcp(80), Vec::new());
-        c.bytes(CLIENT, at(1), request, &mut out);
-        c.bytes(SERVER, at(2), response, &mut out);
-        assert!(c.is_done());
-        assert_eq!((out.len(), shown(&out)[0]["error"].is_null()), (1, true));
+fn an_upgrade_to_an_unknown_protocol_ends_http() {
+    let (mut c, mut out) = (tcp(80), Vec::new());
+    c.bytes(CLIENT, at(1), b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\n\r\n", &mut out);
+    c.bytes(SERVER, at(2), b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nGET / HTTP/1.1\r\n\r\n", &mut out);
+    assert!(c.is_done());
+    assert_eq!((out.len(), shown(&out)[0]["error"].is_null()), (1, true));
+}
+
+/// What a proxy's tunnel carries is found out anew, also where the client did not wait for the proxy's answer.
+#[test]
+fn what_a_tunnel_carries_is_read() {
+    let hello = super::tls::client_hello("inside.example");
+    let connect = &b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"[..];
+    let answer = [&b"HTTP/1.1 200 OK\r\n\r\n"[..], &super::tls::server_hello(false)].concat();
+    let (mut c, mut out) = (tcp(80), Vec::new());
+    c.bytes(CLIENT, at(1), connect, &mut out);
+    c.bytes(CLIENT, at(2), &hello, &mut out);
+    c.bytes(SERVER, at(3), &answer, &mut out);
+    c.close(Close::Fin, at(4), &mut out);
+    let items = shown(&out);
+    assert_eq!((items.len(), &items[0]["method"], &items[1]["data"]["sni"]), (2, &"CONNECT".into(), &"inside.example".into()));
+    assert_eq!((&items[1]["index"], &items[1]["data"]["server"]["version"]), (&1.into(), &"TLS 1.3".into()));
+}
+
+/// Each switch of protocols is a step deeper into the same call: there must be an end to them.
+#[test]
+fn endless_tunnels_are_given_up() {
+    let (mut c, mut out) = (tcp(80), Vec::new());
+    let connects = b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n".repeat(2000);
+    c.bytes(CLIENT, at(1), &connects, &mut out);
+    for n in 0..2000 {
+        c.bytes(SERVER, at(n), b"HTTP/1.1 200 OK\r\n\r\n", &mut out);
+        c.bytes(CLIENT, at(n), &connects[..80], &mut out);
     }
+    c.bytes(SERVER, at(9), &b"HTTP/1.1 101 X\r\nUpgrade: TLS/1.0\r\n\r\n".repeat(20_000), &mut out);
+    c.close(Close::Fin, at(10), &mut out);
 }
 
 #[test]
@@ -231,103 +216,16 @@ fn memory_is_bounded() {
     c.close(Close::End, at(2), &mut out);
 }
 
-fn message(id: u8, response: bool, name: &str) -> Vec<u8> {
-    let mut m = vec![0, id, if response { 0x81 } else { 1 }, 0, 0, 1, 0, u8::from(response), 0, 0, 0, 0];
-    for label in name.split('.') {
-        m.push(u8::try_from(label.len()).unwrap());
-        m.extend_from_slice(label.as_bytes());
-    }
-    m.extend_from_slice(&[0, 0, 1, 0, 1]);
-    if response {
-        m.extend_from_slice(b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\x01\x02\x03\x04");
-    }
-    m
-}
-
-fn framed(messages: &[Vec<u8>]) -> Vec<u8> {
-    messages.iter().flat_map(|m| [u16::try_from(m.len()).unwrap().to_be_bytes().to_vec(), m.clone()].concat()).collect()
-}
-
 #[test]
-fn dns_pairs_by_id_and_question() {
-    let (mut c, mut out) = (udp(53), Vec::new());
-    c.bytes(CLIENT, at(1), &message(1, false, "a.example"), &mut out);
-    c.bytes(CLIENT, at(2), &message(2, false, "b.example"), &mut out);
-    c.bytes(CLIENT, at(3), &message(1, false, "a.example"), &mut out);
-    c.bytes(SERVER, at(4), &message(2, true, "B.example"), &mut out);
-    c.bytes(SERVER, at(5), &message(1, true, "a.example"), &mut out);
-    c.bytes(SERVER, at(6), &message(9, true, "x.example"), &mut out);
-    c.advance(at(60_000).at, &mut out);
-    let items = shown(&out);
-    assert_eq!(items.len(), 4);
-    assert_eq!((&items[0]["summary"], &items[0]["elapsedTime"]), (&"b.example".into(), &2000.into()));
-    assert_eq!(
-        items[1]["response"]["answers"][0],
-        serde_json::json!({"name": "a.example", "type": "A", "typeId": 1, "class": "IN", "classId": 1, "ttl": 60, "ip": "1.2.3.4"})
-    );
-    assert_eq!((&items[1]["request"]["opCode"], &items[1]["response"]["code"]), (&"Query".into(), &"No Error".into()));
-    assert_eq!(items[2]["error"]["type"], "pair-not-found");
-    assert_eq!((&items[3]["error"]["type"], &items[3]["anomalies"][0]), (&"timeout".into(), &"query-retransmitted".into()));
-}
-
-#[test]
-fn multicast_halves_are_no_error() {
-    let (mut c, mut out) = (udp(5353), Vec::new());
-    c.bytes(CLIENT, at(1), &message(0, true, "a.local"), &mut out);
-    c.bytes(CLIENT, at(2), &message(0, false, "a.local"), &mut out);
-    let items = shown(&out);
-    assert!(items.iter().all(|i| i["error"].is_null() && i["protocol"]["abbr"] == "mDNS" && i["src"]["ip"] == "10.0.0.1"));
-    assert_eq!(items[0]["response"]["answers"][0]["cacheFlush"], false);
-}
-
-#[test]
-fn dns_on_any_port_is_found_conservatively() {
-    let run = |bytes: &[u8]| {
-        let (mut c, mut out) = (udp(9999), Vec::new());
-        c.bytes(CLIENT, at(1), bytes, &mut out);
-        c.close(Close::End, at(2), &mut out);
-        out.len()
-    };
-    assert_eq!(run(&message(1, false, "a.example")), 1);
-    assert_eq!(run(&message(1, false, "a.\x01example")), 0);
-    assert_eq!(run(&[message(1, false, "a.example"), vec![0]].concat()), 0);
-    assert_eq!(run(&[0; 40]), 0);
+fn any_split_of_http_gives_the_same_items() {
+    assert_cuts_do_not_matter(80, HTTP);
+    assert_damage_is_survived(80, HTTP);
 }
 
 proptest! {
     #[test]
-    fn any_split_of_http_gives_the_same_items(cuts in vec(1usize..60, 1..40)) {
-        prop_assert_eq!(shown(&talk(80, HTTP, &cuts)), whole(80, HTTP));
-    }
-
-    #[test]
-    fn any_split_of_dns_gives_the_same_items(cuts in vec(1usize..60, 1..40)) {
-        let queries = framed(&[message(1, false, "a.example"), message(2, false, "b.example")]);
-        let answers = framed(&[message(2, true, "b.example"), message(1, true, "a.example"), message(3, true, "c.example")]);
-        for port in [53, 5300] {
-            let turns: &[(Sender, &[u8])] = &[(CLIENT, &queries), (SERVER, &answers)];
-            let items = shown(&talk(port, turns, &cuts));
-            prop_assert_eq!(items.len(), 3);
-            prop_assert_eq!(items, whole(port, turns));
-        }
-    }
-
-    #[test]
-    fn any_bytes_are_survived(data in vec(any::<u8>(), 0..600)) {
-        fuzz_http(&data);
-        fuzz_dns(&data);
-    }
-
-    #[test]
     fn any_mix_of_http_is_survived(parts in vec((any::<u8>(), 0usize..PARTS.len()), 0..30)) {
-        fuzz_http(&program(&parts, PARTS));
-    }
-
-    #[test]
-    fn damaged_dns_is_survived(at in 0usize..60, to in any::<u8>(), kind in any::<u8>()) {
-        let mut bytes = message(1, true, "a.example");
-        if let Some(b) = bytes.get_mut(at) { *b = to; }
-        fuzz_dns(&[vec![kind, 0, u8::try_from(bytes.len()).unwrap()], bytes].concat());
+        fuzz("http", &program(&parts, PARTS));
     }
 }
 
