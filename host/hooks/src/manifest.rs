@@ -60,7 +60,7 @@ pub const MEMORY_MAX_MIB: u32 = 512;
 
 impl Default for Run {
     fn default() -> Self {
-        // A batch of 64 items costs a Rust hook microseconds and a script some hundred; 50 ms is far beyond honest work.
+        // A batch of 1,024 items costs a Rust hook tens of microseconds, one of 256 a script some milliseconds; 50 ms is far beyond honest work.
         Self { memory_mib: 64, cpu_ms: 50, job_cpu_ms: 1000, queue: 4096, log_lines_per_second: 1000, events_per_second: 1000 }
     }
 }

@@ -135,7 +135,8 @@ pub(crate) fn script(text: &str) -> Code {
 
 pub(crate) fn hostile(host: &HookHost, name: &str, mode: &str) {
     let code = Code::Wasm(guest("tests/guests/dist/hostile.wasm"));
-    host.load(name, code, manifest(&format!("[config]\nmode = \"{mode}\""))).unwrap();
+    // Memory so small that filling it takes less than the budget of CPU time, on any machine.
+    host.load(name, code, manifest(&format!("[run]\nmemory_mib = 8\n[config]\nmode = \"{mode}\""))).unwrap();
 }
 
 /// Feeds items of these statuses and ends the host.
