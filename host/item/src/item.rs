@@ -5,6 +5,7 @@ use crate::{
     object,
     protocol::{PROTOCOL_FIELDS, Protocol},
     time::Timestamp,
+    tunnel::{TUNNEL_FIELDS, Tunnel},
     value::{Object, Value},
 };
 use std::{borrow::Cow, fmt::Debug, sync::Arc, time::Duration};
@@ -29,6 +30,8 @@ pub struct Origin {
     pub source: Arc<str>,
     /// The 802.1Q identifier of the innermost VLAN tag.
     pub vlan: Option<u16>,
+    /// Tunnels around the packets, outermost first.
+    pub tunnels: Vec<Tunnel>,
 }
 
 /// What a protocol's dissector knows of one exchange. Each dissector has a type of its own for it.
@@ -248,7 +251,7 @@ object! {
         "backend": Str, "How packets are captured: file, afpacket, …" => o.backend;
         "source": Str, "File or interface name" => o.source.as_ref();
         "vlan": Object(VLAN_FIELDS), "Innermost VLAN tag, or null" => o.vlan.map_or(Value::Null, |id| Value::MadeObject(Box::new(Vlan(id))));
-        "tunnels": List, "Tunnels around the packets, outermost first" => Value::MadeList(Box::new(Vec::<u64>::new()));
+        "tunnels": List(TUNNEL_FIELDS), "Tunnels around the packets, outermost first" => Value::List(&o.tunnels);
         "proxy": Object, "The proxy in between, or null" => Value::Null;
     }
 }

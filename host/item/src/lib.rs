@@ -18,10 +18,11 @@ mod protocol;
 #[doc(hidden)]
 pub mod testing;
 mod time;
+mod tunnel;
 mod value;
 
 pub use endpoint::{ENDPOINT_FIELDS, Endpoint, NODE_FIELDS, Node, Sender};
-pub use flow::{Close, Transport};
+pub use flow::{Close, RoundTrips, SideTotals, Totals, Transport};
 pub use frame::{Frame, LinkType};
 pub use item::{
     COMPLETENESS_FIELDS, Completeness, ERROR_FIELDS, ErrorKind, FrameRange, ITEM_FIELDS, Item, ItemError, Message, ORIGIN_FIELDS, Origin,
@@ -30,4 +31,5 @@ pub use item::{
 pub use path::{DEPTH_MAX, Path, PathError, Reader, Step};
 pub use protocol::{PROTOCOL_FIELDS, Protocol};
 pub use time::{Civil, Timestamp};
+pub use tunnel::{TUNNEL_FIELDS, Tunnel, TunnelKind};
 pub use value::{Field, IntoValue, Kind, List, Object, Value};

@@ -1,10 +1,10 @@
 //! From frames to byte streams: link, IP and transport headers, the flow table and TCP reassembly.
 //!
 //! [`decode()`] reads the headers of one frame. [`Streams`] keeps the flows and hands what they carry to a [`Sink`]: TCP bytes in
-//! order, each exactly once, with the holes that the capture has; UDP datagrams as they come.
+//! order, each exactly once, with the holes that the capture has; UDP datagrams, SCTP user messages and ICMP messages as they come. IP
+//! fragments are put together, tunnels are opened.
 //!
-//! What it does not do: it verifies no checksums (offloading makes most of them wrong where the packets were captured), puts no IP
-//! fragments together and looks into no tunnels; both are counted ([`Reason`]).
+//! What it does not do: it verifies no checksums (offloading makes most of them wrong where the packets were captured).
 //!
 //! Invariants: no I/O, no clock (time comes in with the packets), no threads, no panics on any input; every table and buffer has a
 //! limit ([`Limits`]) and a counter ([`Stats`]); `frames = decoded + sum(dropped)`; nothing is allocated per packet that comes in order.
@@ -12,8 +12,10 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
+mod association;
 mod clock;
 pub mod decode;
+mod fragments;
 mod key;
 mod limits;
 mod sink;
@@ -26,7 +28,8 @@ mod tcp;
 mod tests;
 
 pub use decode::{Packet, Payload, Reason, TcpFlags, decode};
-pub use hookline_item::{Close, Transport};
+pub use fragments::Unassembled;
+pub use hookline_item::{Close, SideTotals, Totals, Transport};
 pub use limits::Limits;
 pub use sink::{FlowStart, Sink};
 pub use stats::Stats;

@@ -29,6 +29,16 @@ pub struct Limits {
     pub tcp_linger: Duration,
     /// Idle time after which a UDP flow ends.
     pub udp_idle_timeout: Duration,
+    /// Idle time after which an SCTP association ends: its heartbeats come every 30 s (RFC 9260 §16).
+    pub sctp_idle_timeout: Duration,
+    /// Tunnels in tunnels that are opened: overlay in overlay has two or three; more is somebody trying.
+    pub tunnels_max: usize,
+    /// Fragmented packets that wait for their parts at once.
+    pub fragmented_packets_max: usize,
+    /// Bytes of these parts.
+    pub fragments_bytes_max: usize,
+    /// How long they wait. Linux: 30 s (ipfrag_time); RFC 8200 §4.5: 60 s.
+    pub fragments_timeout: Duration,
     /// Whether the same addresses and ports in two VLANs are two flows. Right where tenants use the same addresses; wrong where the
     /// two directions of a link are tagged differently, as in many mirrored captures.
     pub separate_vlans: bool,
@@ -57,6 +67,12 @@ impl Default for Limits {
             tcp_idle_timeout: Duration::from_secs(900),
             tcp_linger: Duration::from_secs(15),
             udp_idle_timeout: Duration::from_secs(60),
+            sctp_idle_timeout: Duration::from_secs(180),
+            tunnels_max: 4,
+            // 4 MiB is what Linux keeps (ipfrag_high_thresh), in packets of an Ethernet's two parts.
+            fragmented_packets_max: 2048,
+            fragments_bytes_max: 4 << 20,
+            fragments_timeout: Duration::from_secs(30),
             separate_vlans: false,
         }
     }

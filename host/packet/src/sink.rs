@@ -1,14 +1,14 @@
 //! Where the streams go.
 
-use hookline_item::{Close, Seen, Sender, Transport};
+use hookline_item::{Close, Seen, Sender, Totals, Transport, Tunnel};
 use std::net::SocketAddr;
 
 /// What is known of a flow when its first packet is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FlowStart {
+pub struct FlowStart<'a> {
     /// The number of the flow's first frame where frames are numbered, else a running number from 1.
     pub stream: u64,
-    /// TCP or UDP.
+    /// What carries it.
     pub transport: Transport,
     /// The side that opened the conversation.
     pub client: SocketAddr,
@@ -20,6 +20,8 @@ pub struct FlowStart {
     pub mid_stream: bool,
     /// The innermost VLAN tag.
     pub vlan: Option<u16>,
+    /// The tunnels around it, outermost first.
+    pub tunnels: &'a [Tunnel],
     /// The interface of the flow's first frame.
     pub interface: u32,
     /// The flow's first frame.
@@ -32,9 +34,9 @@ pub trait Sink {
     type Flow;
 
     /// A flow begins.
-    fn open(&mut self, start: &FlowStart) -> Self::Flow;
+    fn open(&mut self, start: &FlowStart<'_>) -> Self::Flow;
 
-    /// The next bytes of one side (TCP), or one datagram (UDP; may be empty). `seen` is the frame that carried them, also when
+    /// The next bytes of one side (TCP), or one datagram (UDP, SCTP, ICMP; may be empty). `seen` is the frame that carried them, also when
     /// they had to wait for an earlier one.
     fn bytes(&mut self, flow: &mut Self::Flow, from: Sender, seen: Seen, bytes: &[u8]);
 
@@ -44,6 +46,6 @@ pub trait Sink {
     /// This side has sent its last byte (TCP FIN); all bytes before were delivered or reported as gaps. At most once a side.
     fn fin(&mut self, flow: &mut Self::Flow, from: Sender, seen: Seen);
 
-    /// The flow is over; `seen` is its last frame.
-    fn close(&mut self, flow: Self::Flow, why: Close, seen: Seen);
+    /// The flow is over; `totals.last` is its last frame.
+    fn close(&mut self, flow: Self::Flow, why: Close, totals: &Totals);
 }

@@ -1,6 +1,6 @@
 //! What was counted.
 
-use crate::{Close, Reason};
+use crate::{Close, Reason, Unassembled};
 
 /// Counters of one [`Streams`](crate::Streams). `frames = decoded + sum(dropped)`, `flows_opened = flows_open + sum(flows_closed)`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,9 +9,22 @@ pub struct Stats {
     pub frames: u64,
     /// Captured bytes of these frames.
     pub bytes: u64,
-    /// Frames that were a TCP segment or a whole UDP datagram.
+    /// Frames that were used: a segment, a datagram, a message, or a fragment of one.
     pub decoded: u64,
     dropped: [u64; Reason::ALL.len()],
+    /// Fragments of IP packets. Those that came to nothing are counted by why ([`Stats::fragments_dropped`]).
+    pub fragments: u64,
+    /// Fragments that repeated another exactly.
+    pub repeated_fragments: u64,
+    /// Packets that were put together out of fragments.
+    pub reassembled: u64,
+    fragments_dropped: [u64; Unassembled::ALL.len()],
+    /// Frames that were opened as tunnels' (once, however deep).
+    pub tunnelled: u64,
+    /// Tunnels that were not opened because too many are around them.
+    pub tunnels_too_deep: u64,
+    /// SCTP DATA chunks that were seen before.
+    pub repeated_chunks: u64,
     /// Flows announced to the sink.
     pub flows_opened: u64,
     flows_closed: [u64; Close::ALL.len()],
@@ -54,6 +67,12 @@ impl Stats {
         self.dropped.iter().sum()
     }
 
+    /// How many fragments came to nothing because of `why`.
+    #[must_use]
+    pub fn fragments_dropped(&self, why: Unassembled) -> u64 {
+        self.fragments_dropped.get(why as usize).copied().unwrap_or_default()
+    }
+
     /// How many flows ended because of `why`.
     #[must_use]
     pub fn closed(&self, why: Close) -> u64 {
@@ -63,6 +82,12 @@ impl Stats {
     pub(crate) fn drop_frame(&mut self, reason: Reason) {
         if let Some(n) = self.dropped.get_mut(reason as usize) {
             *n += 1;
+        }
+    }
+
+    pub(crate) fn drop_fragments(&mut self, why: Unassembled, count: u64) {
+        if let Some(n) = self.fragments_dropped.get_mut(why as usize) {
+            *n += count;
         }
     }
 

@@ -2,13 +2,15 @@
 
 use crate::{
     Close, FlowStart, Limits, Packet, Payload, Reason, Sink, Stats, TcpFlags, Transport,
+    association::{Association, Taken},
     clock::Clock,
-    decode::{TcpSegment, UdpDatagram, decode},
-    key::Key,
+    decode::{Chunk, Fragment, SctpPacket, Span, TcpSegment, decode, decode_inner, decode_reassembled},
+    fragments::Fragments,
+    key::{Key, tunnel_key},
     table::{Class, Table},
     tcp::{Conn, Out},
 };
-use hookline_item::{Frame, Seen, Sender, Timestamp};
+use hookline_item::{Frame, Seen, SideTotals, Sender, Timestamp, Totals, Tunnel};
 use std::{
     cmp::Reverse,
     collections::BinaryHeap,
@@ -25,13 +27,13 @@ const TIMERS_PER_FLOW_MAX: usize = 4;
 pub struct Summary {
     /// The innermost VLAN identifier.
     pub vlan: Option<u16>,
-    /// IP source and destination with ports, port 0 where there are none; absent if this is not IP.
+    /// IP source and destination, inside all tunnels, with ports, port 0 where there are none; absent if this is not IP.
     pub addresses: Option<(SocketAddr, SocketAddr)>,
     /// IP protocol number, behind extension headers.
     pub protocol: Option<u8>,
     /// Control bits of a TCP segment.
     pub tcp_flags: Option<TcpFlags>,
-    /// Length on the wire, in bytes, of what the TCP or UDP header is followed by; of the IP payload where there is no such header.
+    /// Length on the wire, in bytes, of what the transport header is followed by; of the IP payload where there is no such header.
     pub payload_len: usize,
     /// Whether the end of the payload was not captured.
     pub truncated: bool,
@@ -60,7 +62,9 @@ impl Summary {
         let (ports, flags, span, dropped) = match &packet.payload {
             Payload::Tcp(s) => ((s.src_port, s.dst_port), Some(s.flags), s.data, None),
             Payload::Udp(d) => ((d.src_port, d.dst_port), None, d.data, None),
-            Payload::Fragment(f) => ((0, 0), None, f.bytes, Some(Reason::Fragment)),
+            Payload::Sctp(p) => ((p.src_port, p.dst_port), None, p.chunks, None),
+            Payload::Icmp(message) => ((0, 0), None, *message, None),
+            Payload::Fragment(f) => ((0, 0), None, f.bytes, None),
             Payload::Unusable(reason, span) => ((0, 0), None, *span, Some(*reason)),
         };
         Self {
@@ -81,31 +85,58 @@ struct Flow<F> {
     stream: u64,
     /// Whether the low side of the key is the client.
     low_is_client: bool,
-    /// Last frame.
-    seen: Seen,
     /// The sink's; `None` when the flow is closed and only remembered.
     state: Option<F>,
-    /// `None` for UDP.
-    conn: Option<Conn>,
+    carrier: Carrier,
+    totals: Totals,
+}
+
+/// What puts the flow's bytes together.
+enum Carrier {
+    Tcp(Conn),
+    Sctp(Box<Association>),
+    /// Nothing: each packet is a message.
+    None,
 }
 
 impl<F> Flow<F> {
     fn sender(&self, from_low: bool) -> Sender {
         if from_low == self.low_is_client { Sender::Client } else { Sender::Server }
     }
+
+    /// Counts a packet.
+    #[inline]
+    fn count(&mut self, from: Sender, seen: Seen, bytes: usize) {
+        self.totals.last = seen;
+        let side = match from {
+            Sender::Client => &mut self.totals.client,
+            Sender::Server => &mut self.totals.server,
+        };
+        *side = SideTotals { packets: side.packets.saturating_add(1), bytes: side.bytes.saturating_add(bytes as u64), ..*side };
+    }
 }
 
 /// A hole to be looked at: when, of which stream, in which slot, on which side.
 type Timer = Reverse<(u64, u64, u32, bool)>;
 
-/// A frame that is part of a stream: what the flow functions need of it.
-struct Arrival<'f> {
-    packet: &'f Packet<'f>,
+/// The frame that is being looked at.
+#[derive(Clone, Copy)]
+struct Moment {
     interface: u32,
     seen: Seen,
+    /// Elapsed nanoseconds.
+    now: u64,
+}
+
+/// A packet that is part of a flow: what the flow functions need of it.
+struct Arrival<'f> {
+    packet: &'f Packet<'f>,
+    transport: Transport,
+    /// Source and destination.
+    ports: (u16, u16),
     key: Key,
     from_low: bool,
-    now: u64,
+    moment: Moment,
 }
 
 /// The flow table with its reassembly. One for each lane: nothing in it is shared.
@@ -117,6 +148,9 @@ pub struct Streams<S: Sink> {
     /// When timers or expiry must be looked at, in elapsed nanoseconds.
     wake: u64,
     running_number: u64,
+    fragments: Fragments,
+    /// The tunnels around the packet that is being looked at.
+    tunnels: Vec<Tunnel>,
     stats: Stats,
 }
 
@@ -125,7 +159,17 @@ impl<S: Sink> Streams<S> {
     #[must_use]
     pub fn new(limits: Limits, seed: u64) -> Self {
         let table = Table::new(&limits, seed);
-        Self { limits, table, timers: BinaryHeap::new(), clock: Clock::default(), wake: 0, running_number: 0, stats: Stats::default() }
+        Self {
+            limits,
+            table,
+            timers: BinaryHeap::new(),
+            clock: Clock::default(),
+            wake: 0,
+            running_number: 0,
+            fragments: Fragments::new(seed),
+            tunnels: Vec::new(),
+            stats: Stats::default(),
+        }
     }
 
     /// Takes one frame and gives what it completes to `sink`. Returns what the frame is.
@@ -136,24 +180,70 @@ impl<S: Sink> Streams<S> {
         }
         self.stats.frames += 1;
         self.stats.bytes += frame.bytes.len() as u64;
-        let packet = decode(frame);
-        let summary = Summary::new(packet.as_ref().map_err(|reason| *reason));
+        self.tunnels.clear();
+        let moment = Moment { interface: frame.interface, seen: frame.seen, now };
+        let summary = match decode(frame) {
+            Ok(packet) => self.packet(&packet, moment, sink),
+            Err(reason) => Summary::new(Err(reason)),
+        };
         match summary.dropped {
             Some(reason) => self.stats.drop_frame(reason),
             None => self.stats.decoded += 1,
         }
-        let Ok(packet) = &packet else { return summary };
-        let vlan = packet.vlan.filter(|_| self.limits.separate_vlans);
-        let arrival = |transport, ports| {
-            let (key, from_low) = Key::new(packet, transport, ports, vlan);
-            Arrival { packet, interface: frame.interface, seen: frame.seen, key, from_low, now }
-        };
-        match &packet.payload {
-            Payload::Tcp(segment) => self.tcp(&arrival(Transport::Tcp, (segment.src_port, segment.dst_port)), segment, sink),
-            Payload::Udp(datagram) => self.udp(&arrival(Transport::Udp, (datagram.src_port, datagram.dst_port)), datagram, sink),
-            Payload::Fragment(_) | Payload::Unusable(..) => {}
-        }
         summary
+    }
+
+    /// Takes a packet, or what it wraps.
+    #[inline]
+    fn packet(&mut self, packet: &Packet<'_>, moment: Moment, sink: &mut S) -> Summary {
+        if let Some((tunnel, inner)) = decode_inner(packet) {
+            return self.tunnelled(packet, (tunnel, inner), moment, sink);
+        }
+        self.innermost(packet, moment, sink)
+    }
+
+    #[cold]
+    fn tunnelled(&mut self, outer: &Packet<'_>, (tunnel, inner): (Tunnel, Packet<'_>), moment: Moment, sink: &mut S) -> Summary {
+        if self.tunnels.len() >= self.limits.tunnels_max {
+            self.stats.tunnels_too_deep += 1;
+            return self.innermost(outer, moment, sink);
+        }
+        self.stats.tunnelled += u64::from(self.tunnels.is_empty());
+        self.tunnels.push(tunnel);
+        self.packet(&inner, moment, sink)
+    }
+
+    #[inline]
+    fn innermost(&mut self, packet: &Packet<'_>, moment: Moment, sink: &mut S) -> Summary {
+        match &packet.payload {
+            Payload::Tcp(s) => self.tcp(&self.arrival(packet, moment, Transport::Tcp, (s.src_port, s.dst_port)), s, sink),
+            Payload::Udp(d) => self.message(&self.arrival(packet, moment, Transport::Udp, (d.src_port, d.dst_port)), d.data, sink),
+            Payload::Icmp(m) => self.message(&self.arrival(packet, moment, Transport::Icmp, (0, 0)), *m, sink),
+            Payload::Sctp(p) => self.sctp(&self.arrival(packet, moment, Transport::Sctp, (p.src_port, p.dst_port)), p, sink),
+            Payload::Fragment(fragment) => return self.fragment(packet, fragment, moment, sink),
+            Payload::Unusable(..) => {}
+        }
+        Summary::new(Ok(packet))
+    }
+
+    #[inline]
+    fn arrival<'f>(&self, packet: &'f Packet<'f>, moment: Moment, transport: Transport, ports: (u16, u16)) -> Arrival<'f> {
+        let vlan = packet.vlan.filter(|_| self.limits.separate_vlans);
+        let (key, from_low) = Key::new(packet, transport, ports, vlan, tunnel_key(&self.tunnels));
+        Arrival { packet, transport, ports, key, from_low, moment }
+    }
+
+    /// Takes a fragment; the packet, if it is whole now, goes on like any other.
+    #[cold]
+    fn fragment(&mut self, packet: &Packet<'_>, fragment: &Fragment<'_>, moment: Moment, sink: &mut S) -> Summary {
+        let tunnel = tunnel_key(&self.tunnels);
+        let whole = self.fragments.add(packet, fragment, tunnel, moment.now, (&self.limits, &mut self.stats));
+        let Some(whole) = whole else { return Summary::new(Ok(packet)) };
+        let body = Span::new(&whole.bytes, whole.bytes.len());
+        let (protocol, payload) = decode_reassembled(packet.src.is_ipv6(), whole.protocol, body);
+        // A fragment inside of what was put together is nobody's honest work.
+        let payload = if matches!(payload, Payload::Fragment(_)) { Payload::Unusable(Reason::BadIp, body) } else { payload };
+        Summary { fragment: true, ..self.packet(&Packet { protocol, payload, ..*packet }, moment, sink) }
     }
 
     /// Lets time pass without a frame: gives up holes and ends idle flows. `now` is on the same clock as the frames' times.
@@ -168,6 +258,7 @@ impl<S: Sink> Streams<S> {
         let mut flows = self.table.drain();
         flows.sort_by_key(|flow| flow.stream);
         self.timers.clear();
+        self.fragments.finish(&mut self.stats);
         for mut flow in flows {
             self.close(&mut flow, Close::End, now, sink);
         }
@@ -185,22 +276,44 @@ impl<S: Sink> Streams<S> {
         self.table.len()
     }
 
-    fn udp(&mut self, arrival: &Arrival<'_>, datagram: &UdpDatagram<'_>, sink: &mut S) {
-        let found = self.find(arrival, sink);
-        let Some(at) = found.or_else(|| self.open_udp(arrival, datagram, sink)) else { return };
+    /// A datagram, or an ICMP message.
+    fn message(&mut self, arrival: &Arrival<'_>, data: Span<'_>, sink: &mut S) {
+        let Some(at) = self.find(arrival, sink).or_else(|| self.open_message(arrival, sink)) else { return };
         let Some(flow) = self.table.entry(at) else { return };
-        flow.seen = arrival.seen;
         let from = flow.sender(arrival.from_low);
+        flow.count(from, arrival.moment.seen, data.wire_len());
         if let Some(state) = &mut flow.state {
-            self.stats.datagram_bytes += datagram.data.bytes.len() as u64;
-            sink.bytes(state, from, arrival.seen, datagram.data.bytes);
-            if datagram.data.missing > 0 {
-                self.stats.gaps += 1;
-                self.stats.gap_bytes += datagram.data.missing as u64;
-                sink.gap(state, from, arrival.seen, datagram.data.missing as u64);
+            deliver(state, from, arrival.moment.seen, data, &mut self.stats, sink);
+        }
+        self.table.touch(at, Class::Datagrams, arrival.moment.now);
+    }
+
+    fn sctp(&mut self, arrival: &Arrival<'_>, packet: &SctpPacket<'_>, sink: &mut S) {
+        let Some(at) = self.find(arrival, sink).or_else(|| self.open_sctp(arrival, packet, sink)) else { return };
+        let Some(flow) = self.table.entry(at) else { return };
+        let (from, seen) = (flow.sender(arrival.from_low), arrival.moment.seen);
+        flow.count(from, seen, packet.chunks.wire_len());
+        let (Some(state), Carrier::Sctp(association)) = (&mut flow.state, &mut flow.carrier) else { return };
+        let mut over = None;
+        for chunk in packet.chunks() {
+            match chunk {
+                Chunk::Data(data) => match association.data(from, &data) {
+                    Taken::Message => deliver(state, from, seen, data.data, &mut self.stats, sink),
+                    Taken::Completes(bytes, missing) => {
+                        deliver(state, from, seen, Span { bytes: &bytes, missing }, &mut self.stats, sink);
+                    }
+                    Taken::Repetition => self.stats.repeated_chunks += 1,
+                    Taken::Waits => {}
+                },
+                Chunk::Abort => over = Some(Close::Reset),
+                Chunk::ShutdownComplete => over = Some(Close::Fin),
+                Chunk::Init | Chunk::Other => {}
             }
         }
-        self.table.touch(at, Class::Datagrams, arrival.now);
+        match over {
+            Some(why) => self.close_and_remember(at, why, arrival.moment.now, sink),
+            None => self.table.touch(at, Class::Association, arrival.moment.now),
+        }
     }
 
     fn tcp(&mut self, arrival: &Arrival<'_>, segment: &TcpSegment<'_>, sink: &mut S) {
@@ -208,13 +321,16 @@ impl<S: Sink> Streams<S> {
         let Some(at) = found.or_else(|| self.open_tcp(arrival, segment, sink)) else { return };
         let Some(flow) = self.table.entry(at) else { return };
         let (from, stream) = (flow.sender(arrival.from_low), flow.stream);
-        let (Some(state), Some(conn)) = (&mut flow.state, &mut flow.conn) else {
+        let Moment { seen, now, .. } = arrival.moment;
+        if flow.state.is_some() {
+            flow.count(from, seen, segment.data.wire_len());
+        }
+        let (Some(state), Carrier::Tcp(conn)) = (&mut flow.state, &mut flow.carrier) else {
             self.stats.after_close_bytes += segment.data.wire_len() as u64;
             return;
         };
-        flow.seen = arrival.seen;
-        let mut out = Out { sink, flow: state, stats: &mut self.stats, limits: &self.limits, now: arrival.now };
-        let over = conn.segment(from, segment, arrival.seen, &mut out);
+        let mut out = Out { sink, flow: state, stats: &mut self.stats, limits: &self.limits, totals: &mut flow.totals, now };
+        let over = conn.segment(from, segment, seen, &mut out);
         let class = if conn.is_open() { Class::Open } else { Class::Opening };
         if over.is_none() {
             for side in [Sender::Client, Sender::Server] {
@@ -225,9 +341,9 @@ impl<S: Sink> Streams<S> {
                     self.wake = self.wake.min(deadline);
                 }
             }
-            self.table.touch(at, class, arrival.now);
+            self.table.touch(at, class, now);
         } else if let Some(why) = over {
-            self.close_and_remember(at, why, arrival.now, sink);
+            self.close_and_remember(at, why, now, sink);
         }
     }
 
@@ -235,8 +351,8 @@ impl<S: Sink> Streams<S> {
     #[inline]
     fn find(&mut self, arrival: &Arrival<'_>, sink: &mut S) -> Option<u32> {
         let at = self.table.find(&arrival.key)?;
-        if self.table.is_idle(at, arrival.now) {
-            self.remove(at, Close::Idle, arrival.now, sink);
+        if self.table.is_idle(at, arrival.moment.now) {
+            self.remove(at, Close::Idle, arrival.moment.now, sink);
             return None;
         }
         Some(at)
@@ -250,18 +366,27 @@ impl<S: Sink> Streams<S> {
         }
         let Some(flow) = self.table.entry(at) else { return false };
         let (from, closed) = (flow.sender(arrival.from_low), flow.state.is_none());
-        let succeeded = flow.conn.as_mut().is_some_and(|conn| conn.is_succeeded_by(from, segment, closed));
+        let Carrier::Tcp(conn) = &mut flow.carrier else { return false };
+        let succeeded = conn.is_succeeded_by(from, segment, closed);
         if succeeded {
-            self.remove(at, Close::PortReused, arrival.now, sink);
+            self.remove(at, Close::PortReused, arrival.moment.now, sink);
         }
         succeeded
     }
 
-    fn open_udp(&mut self, arrival: &Arrival<'_>, datagram: &UdpDatagram<'_>, sink: &mut S) -> Option<u32> {
+    fn open_message(&mut self, arrival: &Arrival<'_>, sink: &mut S) -> Option<u32> {
         // Who speaks first asks, unless it speaks from a well-known port to one that is not.
-        let answers = datagram.src_port < WELL_KNOWN_PORTS && datagram.dst_port >= WELL_KNOWN_PORTS;
+        let (src, dst) = arrival.ports;
+        let answers = src < WELL_KNOWN_PORTS && dst >= WELL_KNOWN_PORTS;
         let roles = Roles { from_client: !answers, guessed: answers, mid_stream: false };
-        self.open(arrival, Transport::Udp, (datagram.src_port, datagram.dst_port), roles, sink)
+        self.open(arrival, roles, (Class::Datagrams, Carrier::None), sink)
+    }
+
+    fn open_sctp(&mut self, arrival: &Arrival<'_>, packet: &SctpPacket<'_>, sink: &mut S) -> Option<u32> {
+        let begins = packet.chunks().any(|c| c == Chunk::Init);
+        let from_client = begins || arrival.ports.0 >= arrival.ports.1;
+        let roles = Roles { from_client, guessed: !begins, mid_stream: !begins };
+        self.open(arrival, roles, (Class::Association, Carrier::Sctp(Box::default())), sink)
     }
 
     fn open_tcp(&mut self, arrival: &Arrival<'_>, segment: &TcpSegment<'_>, sink: &mut S) -> Option<u32> {
@@ -273,38 +398,36 @@ impl<S: Sink> Streams<S> {
         // Between two unregistered ports the higher is more likely the one that the system chose.
         let from_client = if syn { !ack } else { segment.src_port >= segment.dst_port };
         let roles = Roles { from_client, guessed: !syn, mid_stream: !syn };
-        self.open(arrival, Transport::Tcp, (segment.src_port, segment.dst_port), roles, sink)
+        self.open(arrival, roles, (Class::Opening, Carrier::Tcp(Conn::new())), sink)
     }
 
-    fn open(&mut self, arrival: &Arrival<'_>, transport: Transport, ports: (u16, u16), roles: Roles, sink: &mut S) -> Option<u32> {
+    fn open(&mut self, arrival: &Arrival<'_>, roles: Roles, (class, carrier): (Class, Carrier), sink: &mut S) -> Option<u32> {
+        let Moment { interface, seen, now } = arrival.moment;
         while self.table.len() >= self.limits.flows_max.max(1) {
             let oldest = self.table.oldest()?;
-            self.remove(oldest, Close::Evicted, arrival.now, sink);
+            self.remove(oldest, Close::Evicted, now, sink);
         }
         self.running_number += 1;
-        let stream = if arrival.seen.frame == 0 { self.running_number } else { arrival.seen.frame };
-        let (src, dst) = (socket(arrival.packet.src, ports.0), socket(arrival.packet.dst, ports.1));
+        let stream = if seen.frame == 0 { self.running_number } else { seen.frame };
+        let (src, dst) = (socket(arrival.packet.src, arrival.ports.0), socket(arrival.packet.dst, arrival.ports.1));
         let (client, server) = if roles.from_client { (src, dst) } else { (dst, src) };
         let state = sink.open(&FlowStart {
             stream,
-            transport,
+            transport: arrival.transport,
             client,
             server,
             roles_guessed: roles.guessed,
             mid_stream: roles.mid_stream,
             vlan: arrival.packet.vlan,
-            interface: arrival.interface,
-            seen: arrival.seen,
+            tunnels: &self.tunnels,
+            interface,
+            seen,
         });
         self.stats.flows_opened += 1;
         self.stats.flows_open += 1;
-        let (class, conn) = match transport {
-            Transport::Tcp => (Class::Opening, Some(Conn::new())),
-            Transport::Udp => (Class::Datagrams, None),
-        };
         let low_is_client = arrival.from_low == roles.from_client;
-        let flow = Flow { stream, low_is_client, seen: arrival.seen, state: Some(state), conn };
-        self.table.insert(arrival.key, class, arrival.now, flow)
+        let totals = Totals { first: seen, last: seen, ..Totals::default() };
+        self.table.insert(arrival.key, class, now, Flow { stream, low_is_client, state: Some(state), carrier, totals })
     }
 
     fn remove(&mut self, at: u32, why: Close, now: u64, sink: &mut S) {
@@ -346,8 +469,8 @@ impl<S: Sink> Streams<S> {
     /// A timer went off; the flow that it was set for may be gone, and its hole filled.
     fn expire_hole(&mut self, deadline: u64, (stream, at, side): (u64, u32, Sender), now: u64, sink: &mut S) {
         let Some(flow) = self.table.entry(at).filter(|flow| flow.stream == stream) else { return };
-        let (Some(state), Some(conn)) = (&mut flow.state, &mut flow.conn) else { return };
-        let mut out = Out { sink, flow: state, stats: &mut self.stats, limits: &self.limits, now };
+        let (Some(state), Carrier::Tcp(conn)) = (&mut flow.state, &mut flow.carrier) else { return };
+        let mut out = Out { sink, flow: state, stats: &mut self.stats, limits: &self.limits, totals: &mut flow.totals, now };
         let (half, _) = conn.halves(side);
         half.clear_timer(deadline);
         half.expire_hole(&mut out);
@@ -375,12 +498,24 @@ fn socket(ip: IpAddr, port: u16) -> SocketAddr {
     SocketAddr::new(ip, port)
 }
 
+/// Gives a message to the sink.
+fn deliver<S: Sink>(state: &mut S::Flow, from: Sender, seen: Seen, data: Span<'_>, stats: &mut Stats, sink: &mut S) {
+    stats.datagram_bytes += data.bytes.len() as u64;
+    sink.bytes(state, from, seen, data.bytes);
+    if data.missing > 0 {
+        stats.gaps += 1;
+        stats.gap_bytes += data.missing as u64;
+        sink.gap(state, from, seen, data.missing as u64);
+    }
+}
+
 /// Delivers what waits and tells the sink, if the flow is not closed already.
 fn close<S: Sink>(flow: &mut Flow<S::Flow>, why: Close, now: u64, limits: &Limits, stats: &mut Stats, sink: &mut S) {
     let Some(mut state) = flow.state.take() else { return };
-    if let Some(conn) = &mut flow.conn {
-        conn.flush(&mut Out { sink, flow: &mut state, stats, limits, now });
+    if let Carrier::Tcp(conn) = &mut flow.carrier {
+        conn.flush(&mut Out { sink, flow: &mut state, stats, limits, totals: &mut flow.totals, now });
+        (flow.totals.round_trips, flow.totals.established) = (conn.round_trips(), conn.is_established());
     }
     stats.close_flow(why);
-    sink.close(state, why, flow.seen);
+    sink.close(state, why, &flow.totals);
 }

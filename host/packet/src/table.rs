@@ -22,8 +22,10 @@ pub(crate) enum Class {
     Opening,
     /// TCP.
     Open,
-    /// UDP.
+    /// UDP, ICMP.
     Datagrams,
+    /// SCTP.
+    Association,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +61,7 @@ pub(crate) struct Table<E> {
     map: HashTable<u32>,
     slots: Vec<Option<Slot<E>>>,
     free: Vec<u32>,
-    lists: [List; 4],
+    lists: [List; 5],
 }
 
 impl<E> Table<E> {
@@ -70,7 +72,8 @@ impl<E> Table<E> {
             map: HashTable::new(),
             slots: Vec::new(),
             free: Vec::new(),
-            lists: [limits.tcp_linger, limits.tcp_opening_timeout, limits.tcp_idle_timeout, limits.udp_idle_timeout].map(list),
+            lists: [limits.tcp_linger, limits.tcp_opening_timeout, limits.tcp_idle_timeout, limits.udp_idle_timeout, limits.sctp_idle_timeout]
+                .map(list),
         }
     }
 
@@ -173,24 +176,15 @@ impl<E> Table<E> {
         self.slots.get_mut(at as usize)?.as_mut().map(|s| &mut s.place)
     }
 
+    // Every class has its list: `lists` is as long as there are classes.
+    #[allow(clippy::indexing_slicing)]
     fn list(&self, class: Class) -> &List {
-        let [lingering, opening, open, datagrams] = &self.lists;
-        match class {
-            Class::Lingering => lingering,
-            Class::Opening => opening,
-            Class::Open => open,
-            Class::Datagrams => datagrams,
-        }
+        &self.lists[class as usize]
     }
 
+    #[allow(clippy::indexing_slicing)]
     fn list_mut(&mut self, class: Class) -> &mut List {
-        let [lingering, opening, open, datagrams] = &mut self.lists;
-        match class {
-            Class::Lingering => lingering,
-            Class::Opening => opening,
-            Class::Open => open,
-            Class::Datagrams => datagrams,
-        }
+        &mut self.lists[class as usize]
     }
 
     fn link(&mut self, at: u32, class: Class) {

@@ -42,6 +42,13 @@ pub fn decode_ip(vlan: Option<u16>, ip: Span<'_>) -> Result<Packet<'_>, Reason> 
     }
 }
 
+/// What a whole IP payload is that was put together out of fragments; `protocol` is the number in the header before it. Returns the
+/// number behind IPv6 extension headers with it.
+#[must_use]
+pub fn decode_reassembled(ipv6: bool, protocol: u8, body: Span<'_>) -> (u8, Payload<'_>) {
+    if ipv6 { extensions(protocol, body) } else { (protocol, decode_transport(protocol, body)) }
+}
+
 /// ```text
 /// |Version|  IHL  |Type of Service|          Total Length         |
 /// |         Identification        |Flags|      Fragment Offset    |

@@ -1,6 +1,6 @@
 //! Link layer: what stands before the IP header.
 
-use super::{Reason, Span};
+use super::{Packet, Reason, Span, decode_ip};
 use hookline_item::LinkType;
 
 /// VLAN tags read in one frame. Networks stack two, test equipment three; more is somebody trying.
@@ -32,19 +32,45 @@ const AF_INET6: [u32; 4] = [10, 24, 28, 30];
 /// PPP, with or without the HDLC-like framing's address and control (RFC 1662).
 const PPP: LinkType = LinkType(9);
 const PPP_ADDRESS_CONTROL: [u8; 2] = [0xff, 0x03];
+/// PPP in HDLC-like framing, and Cisco HDLC.
+const PPP_HDLC: LinkType = LinkType(50);
+const FRAME_RELAY: LinkType = LinkType(107);
+const NFLOG: LinkType = LinkType(239);
+/// NFULA_PAYLOAD of the kernel's nfnetlink_log.h, which has 20 kinds of attributes.
+const NFLOG_PAYLOAD: u16 = 9;
+const NFLOG_ATTRIBUTES_MAX: usize = 32;
 /// DLT_RAW on OpenBSD.
 const DLT_RAW_OPENBSD: LinkType = LinkType(14);
 
 /// What the link layer says.
-pub(super) struct Link<'a> {
+struct Link<'a> {
     /// The innermost VLAN identifier that is not 0 (0 is a priority without a VLAN).
-    pub(super) vlan: Option<u16>,
+    vlan: Option<u16>,
     /// From the IP header on.
-    pub(super) ip: Span<'a>,
+    ip: Span<'a>,
+}
+
+/// The IP packet in a frame of a link.
+#[inline]
+pub(super) fn decode_frame(link: LinkType, frame: Span<'_>) -> Result<Packet<'_>, Reason> {
+    let link = decode_link(link, frame)?;
+    decode_ip(link.vlan, link.ip)
+}
+
+/// The IP packet behind an Ethernet type.
+pub(super) fn decode_ethertype(kind: u16, rest: Span<'_>) -> Result<Packet<'_>, Reason> {
+    let link = ethertype(kind, rest)?;
+    decode_ip(link.vlan, link.ip)
+}
+
+/// The IP packet behind a PPP protocol number.
+pub(super) fn decode_ppp(frame: Span<'_>) -> Result<Packet<'_>, Reason> {
+    let link = ppp(frame)?;
+    decode_ip(link.vlan, link.ip)
 }
 
 #[inline]
-pub(super) fn decode_link(link: LinkType, frame: Span<'_>) -> Result<Link<'_>, Reason> {
+fn decode_link(link: LinkType, frame: Span<'_>) -> Result<Link<'_>, Reason> {
     match link {
         LinkType::ETHERNET => ethernet(frame),
         LinkType::LINUX_SLL => sll(frame),
@@ -54,6 +80,9 @@ pub(super) fn decode_link(link: LinkType, frame: Span<'_>) -> Result<Link<'_>, R
         LinkType::IPV4 => version(4, frame),
         LinkType::IPV6 => version(6, frame),
         PPP => ppp(frame),
+        PPP_HDLC => hdlc(frame),
+        FRAME_RELAY => frame_relay(frame),
+        NFLOG => nflog(frame),
         _ => Err(Reason::UnknownLink),
     }
 }
@@ -65,6 +94,44 @@ fn version(expected: u8, ip: Span<'_>) -> Result<Link<'_>, Reason> {
         Some(_) => Err(Reason::BadIp),
         None => Err(Reason::TruncatedIp),
     }
+}
+
+/// Cisco HDLC (address, control, Ethernet type), or PPP in HDLC-like framing.
+fn hdlc(frame: Span<'_>) -> Result<Link<'_>, Reason> {
+    if frame.bytes.starts_with(&PPP_ADDRESS_CONTROL) {
+        return ppp(frame);
+    }
+    let (h, rest) = frame.header::<4>().ok_or(Reason::TruncatedLink)?;
+    ethertype(u16::from_be_bytes([h[2], h[3]]), rest)
+}
+
+/// Frame Relay with a two-byte address (RFC 2427): control, then the protocol's identifier (0xcc is IPv4, 0x8e IPv6), or SNAP.
+fn frame_relay(frame: Span<'_>) -> Result<Link<'_>, Reason> {
+    let (h, rest) = frame.header::<4>().ok_or(Reason::TruncatedLink)?;
+    match (h[2], h[3]) {
+        (0x03, 0xcc | 0x8e) => Ok(Link { vlan: None, ip: rest }),
+        (0x03, 0x00) => {
+            // A padding byte, then the SNAP identifier: organisation and Ethernet type.
+            let (snap, rest) = rest.header::<6>().ok_or(Reason::TruncatedLink)?;
+            ethertype(u16::from_be_bytes([snap[4], snap[5]]), rest)
+        }
+        _ => Err(Reason::NotIp),
+    }
+}
+
+/// Linux netfilter log: family, version, resource, then attributes (length and type in the host's byte order), one of which is the packet.
+fn nflog(frame: Span<'_>) -> Result<Link<'_>, Reason> {
+    let (_, mut rest) = frame.header::<4>().ok_or(Reason::TruncatedLink)?;
+    for _ in 0..NFLOG_ATTRIBUTES_MAX {
+        let (h, value) = rest.header::<4>().ok_or(Reason::TruncatedLink)?;
+        let (len, kind) = (usize::from(u16::from_le_bytes([h[0], h[1]])), u16::from_le_bytes([h[2], h[3]]));
+        let Some(len) = len.checked_sub(4) else { return Err(Reason::TruncatedLink) };
+        if kind == NFLOG_PAYLOAD {
+            return Ok(Link { vlan: None, ip: value.limit(len) });
+        }
+        rest = value.skip(len.next_multiple_of(4));
+    }
+    Err(Reason::NotIp)
 }
 
 fn ppp(frame: Span<'_>) -> Result<Link<'_>, Reason> {

@@ -1,13 +1,17 @@
-//! Reads the headers of one frame: link layer, VLAN tags, IP, TCP or UDP. Allocates nothing and keeps no state.
+//! Reads the headers of one frame: link layer, VLAN tags, IP, transport, and what tunnels wrap. Allocates nothing and keeps no state.
 
 mod ip;
 mod link;
+mod sctp;
 mod span;
 mod transport;
+mod tunnel;
 
-pub use ip::{Fragment, decode_ip};
+pub use ip::{Fragment, decode_ip, decode_reassembled};
+pub use sctp::{Chunk, Data, SctpPacket};
 pub use span::Span;
 pub use transport::{TcpFlags, TcpSegment, UdpDatagram, decode_transport};
+pub use tunnel::decode_inner;
 
 use hookline_item::Frame;
 use std::net::IpAddr;
@@ -25,11 +29,9 @@ pub enum Reason {
     TruncatedIp,
     /// The IP header contradicts itself: wrong version, header longer than the packet, too many extension headers.
     BadIp,
-    /// A fragment of an IP packet.
-    Fragment,
-    /// IP that carries neither TCP nor UDP.
+    /// IP that carries none of TCP, UDP, SCTP and ICMP.
     OtherTransport,
-    /// The packet ends inside its TCP or UDP header.
+    /// The packet ends inside its TCP, UDP, SCTP or ICMP header.
     TruncatedTransport,
     /// The TCP or UDP header contradicts itself: a length below its own.
     BadTransport,
@@ -37,13 +39,12 @@ pub enum Reason {
 
 impl Reason {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::UnknownLink,
         Self::TruncatedLink,
         Self::NotIp,
         Self::TruncatedIp,
         Self::BadIp,
-        Self::Fragment,
         Self::OtherTransport,
         Self::TruncatedTransport,
         Self::BadTransport,
@@ -58,7 +59,6 @@ impl Reason {
             Self::NotIp => "not_ip",
             Self::TruncatedIp => "truncated_ip",
             Self::BadIp => "bad_ip",
-            Self::Fragment => "fragment",
             Self::OtherTransport => "other_transport",
             Self::TruncatedTransport => "truncated_transport",
             Self::BadTransport => "bad_transport",
@@ -88,6 +88,10 @@ pub enum Payload<'a> {
     Tcp(TcpSegment<'a>),
     /// A UDP datagram.
     Udp(UdpDatagram<'a>),
+    /// An SCTP packet.
+    Sctp(SctpPacket<'a>),
+    /// An ICMP or ICMPv6 message, from its type on.
+    Icmp(Span<'a>),
     /// A part of a packet: its transport header, if it is the first, is not read before all parts are together.
     Fragment(Fragment<'a>),
     /// Nothing that can be used, and why; the span is the whole IP payload.
@@ -102,6 +106,6 @@ pub enum Payload<'a> {
 #[inline]
 pub fn decode<'a>(frame: &Frame<'a>) -> Result<Packet<'a>, Reason> {
     let whole = Span::new(frame.bytes, frame.wire_len as usize);
-    let link = link::decode_link(frame.link, whole)?;
-    decode_ip(link.vlan.or(frame.vlan), link.ip)
+    let packet = link::decode_frame(frame.link, whole)?;
+    Ok(Packet { vlan: packet.vlan.or(frame.vlan), ..packet })
 }

@@ -1,10 +1,15 @@
 //! TCP (RFC 9293 §3.1) and UDP (RFC 768) headers.
 
-use super::{Payload, Reason, Span};
+use super::{Payload, Reason, Span, sctp};
 use std::fmt;
 
-pub(crate) const TCP: u8 = 6;
-pub(crate) const UDP: u8 = 17;
+const ICMP: u8 = 1;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const ICMPV6: u8 = 58;
+const SCTP: u8 = 132;
+/// Type, code, checksum and four bytes that depend on the type (RFC 792, RFC 4443 §2.1 has the latter as the body).
+const ICMP_HEADER_LEN: usize = 4;
 
 /// The control bits of a TCP segment.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -54,9 +59,44 @@ pub struct TcpSegment<'a> {
     pub flags: TcpFlags,
     /// Window as it stands in the header, not scaled.
     pub window: u16,
+    /// Options, not read.
+    pub options: &'a [u8],
     /// Payload.
     pub data: Span<'a>,
 }
+
+impl TcpSegment<'_> {
+    /// Whether a block of a selective acknowledgment (RFC 2018 §3) contains `seq`.
+    #[must_use]
+    pub fn has_sack_of(&self, seq: u32) -> bool {
+        let mut rest = self.options;
+        while let [kind, tail @ ..] = rest {
+            rest = match (*kind, tail) {
+                (OPTION_END, _) => return false,
+                (OPTION_NOP, _) => tail,
+                (_, [len, ..]) => {
+                    let Some((option, after)) = rest.split_at_checked(usize::from(*len).max(2)) else { return false };
+                    let blocks = if *kind == OPTION_SACK { option.get(2..).unwrap_or_default() } else { &[] };
+                    let edge = |b: &[u8]| b.first_chunk().map_or(0, |b| u32::from_be_bytes(*b));
+                    let covers = |b: &[u8]| {
+                        let left = edge(b);
+                        seq.wrapping_sub(left) < edge(b.get(4..).unwrap_or_default()).wrapping_sub(left)
+                    };
+                    if blocks.chunks_exact(8).any(covers) {
+                        return true;
+                    }
+                    after
+                }
+                _ => return false,
+            };
+        }
+        false
+    }
+}
+
+const OPTION_END: u8 = 0;
+const OPTION_NOP: u8 = 1;
+const OPTION_SACK: u8 = 5;
 
 /// A UDP datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +116,9 @@ pub fn decode_transport(protocol: u8, body: Span<'_>) -> Payload<'_> {
     match protocol {
         TCP => tcp(body).map_or_else(|reason| Payload::Unusable(reason, body), Payload::Tcp),
         UDP => udp(body).map_or_else(|reason| Payload::Unusable(reason, body), Payload::Udp),
+        SCTP => sctp::sctp(body).map_or_else(|reason| Payload::Unusable(reason, body), Payload::Sctp),
+        ICMP | ICMPV6 if body.bytes.len() >= ICMP_HEADER_LEN => Payload::Icmp(body),
+        ICMP | ICMPV6 => Payload::Unusable(Reason::TruncatedTransport, body),
         _ => Payload::Unusable(Reason::OtherTransport, body),
     }
 }
@@ -101,6 +144,7 @@ fn tcp(body: Span<'_>) -> Result<TcpSegment<'_>, Reason> {
         ack: u32::from_be_bytes([h[8], h[9], h[10], h[11]]),
         flags: TcpFlags(h[13]),
         window: u16::from_be_bytes([h[14], h[15]]),
+        options: body.bytes.get(h.len()..header_len).unwrap_or_default(),
         data: body.skip(header_len),
     })
 }

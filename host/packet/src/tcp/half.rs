@@ -4,9 +4,16 @@
 //! given up, reported as a gap and passed over when (1) the receiver acknowledged bytes behind it, (2) it has waited too long, (3) too
 //! much waits behind it, or (4) the flow ends.
 
-use super::hole::{End, Hole};
-use crate::{Limits, Sink, Stats, decode::Span, table::nanos};
-use hookline_item::{Seen, Sender};
+use super::{
+    hole::{End, Hole},
+    round_trip::Probe,
+};
+use crate::{
+    Limits, Sink, Stats,
+    decode::{Span, TcpSegment},
+    table::nanos,
+};
+use hookline_item::{Seen, SideTotals, Sender, Totals};
 
 /// How far from the next expected byte a segment may stand, in either direction. Windows can be larger (2^30, RFC 7323 §2.3) but are not;
 /// a segment farther away is damaged or forged, or the capture has lost much. It is the latter if the next one follows it.
@@ -16,6 +23,7 @@ const STARTED: u8 = 1;
 const SYN: u8 = 2;
 const FINISHED: u8 = 4;
 const STRAYED: u8 = 8;
+const ZERO_WINDOW: u8 = 16;
 
 /// Where a direction's bytes go, and what it may use.
 pub(crate) struct Out<'s, S: Sink> {
@@ -23,6 +31,8 @@ pub(crate) struct Out<'s, S: Sink> {
     pub(crate) flow: &'s mut S::Flow,
     pub(crate) stats: &'s mut Stats,
     pub(crate) limits: &'s Limits,
+    /// The flow's own counters.
+    pub(crate) totals: &'s mut Totals,
     /// Elapsed nanoseconds.
     pub(crate) now: u64,
 }
@@ -37,9 +47,19 @@ impl<S: Sink> Out<'_, S> {
         self.gap(from, seen, span.missing as u64);
     }
 
+    pub(super) fn side(&mut self, side: Sender) -> &mut SideTotals {
+        match side {
+            Sender::Client => &mut self.totals.client,
+            Sender::Server => &mut self.totals.server,
+        }
+    }
+
     #[inline]
     fn gap(&mut self, from: Sender, seen: Seen, missing: u64) {
         if missing > 0 {
+            let side = self.side(from);
+            side.gaps = side.gaps.saturating_add(1);
+            side.gap_bytes = side.gap_bytes.saturating_add(missing);
             self.stats.gaps += 1;
             self.stats.gap_bytes += missing;
             self.sink.gap(self.flow, from, seen, missing);
@@ -62,11 +82,12 @@ pub(crate) struct Half {
     stray_end: u32,
     /// If something waits.
     hole: Option<Box<Hole>>,
+    pub(super) probe: Probe,
 }
 
 impl Half {
     pub(super) const fn new(side: Sender) -> Self {
-        Self { side, state: 0, start: 0, next: 0, ack: 0, stray_end: 0, hole: None }
+        Self { side, state: 0, start: 0, next: 0, ack: 0, stray_end: 0, hole: None, probe: Probe { pending: None } }
     }
 
     /// Whether the place of its first byte is known.
@@ -131,6 +152,39 @@ impl Half {
         }
     }
 
+    /// The other side has the bytes at the hole, as its selective acknowledgments tell: they will not be sent again.
+    pub(super) fn sacked(&mut self, segment: &TcpSegment<'_>, now: u64) {
+        if let Some(hole) = &mut self.hole
+            && hole.acked_since.is_none()
+            && segment.has_sack_of(self.next)
+        {
+            hole.acked_since = Some(now);
+        }
+    }
+
+    /// Counts a probe of the peer.
+    pub(super) fn probed<S: Sink>(&self, out: &mut Out<'_, S>) {
+        let side = out.side(self.side);
+        side.probes = side.probes.saturating_add(1);
+    }
+
+    /// Notes the window that this side offers.
+    #[inline]
+    pub(super) fn window<S: Sink>(&mut self, window: u16, out: &mut Out<'_, S>) {
+        if (window == 0) == (self.state & ZERO_WINDOW != 0) {
+            return;
+        }
+        self.state ^= ZERO_WINDOW;
+        if window == 0 {
+            let side = out.side(self.side);
+            side.zero_windows = side.zero_windows.saturating_add(1);
+        }
+    }
+
+    pub(super) const fn window_is_zero(&self) -> bool {
+        self.state & ZERO_WINDOW != 0
+    }
+
     /// Notes since when bytes behind the hole are acknowledged.
     fn note_ack(&mut self, now: u64) {
         let Some(hole) = &mut self.hole else { return };
@@ -151,8 +205,10 @@ impl Half {
         self.start_at(seq);
         if seq == self.next && self.hole.is_none() && !self.finished() {
             self.next = seq.wrapping_add(len as u32);
+            self.probe.sent(self.next, out.now);
             out.span(self.side, seen, span);
         } else {
+            self.probe.sent_again();
             self.unexpected(seq, span, seen, out);
         }
     }
@@ -167,6 +223,13 @@ impl Half {
         } else if ahead > FAR {
             let behind = ahead.wrapping_neg() as usize;
             out.stats.retransmitted_bytes += behind.min(len) as u64;
+            let keep_alive = behind == 1 && len == 1;
+            if keep_alive {
+                self.probed(out);
+            } else if behind >= len {
+                let side = out.side(self.side);
+                side.retransmissions = side.retransmissions.saturating_add(1);
+            }
             let rest = span.skip(behind);
             if behind < len {
                 self.unexpected(self.next, rest, seen, out);
@@ -249,7 +312,11 @@ impl Half {
         let before = hole.bytes;
         let again = hole.hold(self.next, End { seq, seen, since: out.now }, span);
         out.stats.held_bytes += (hole.bytes - before) as u64;
-        out.stats.out_of_order_segments += u64::from(again < span.wire_len());
+        let new = again < span.wire_len();
+        out.stats.out_of_order_segments += u64::from(new);
+        let side = out.side(self.side);
+        let counter = if new { &mut side.out_of_order } else { &mut side.retransmissions };
+        *counter = counter.saturating_add(1);
         out.stats.retransmitted_bytes += again as u64;
         self.note_ack(out.now);
         while self.hole.as_ref().is_some_and(|h| {

@@ -2,11 +2,13 @@
 
 mod half;
 mod hole;
+mod round_trip;
 
 pub(crate) use half::{Half, Out};
 
 use crate::{Close, Sink, TcpFlags, decode::TcpSegment};
-use hookline_item::{Seen, Sender};
+use hookline_item::{RoundTrips, Seen, Sender};
+use round_trip::Histogram;
 
 /// How far behind its start a SYN may stand that came late, after data of its connection: more than can be sent before the SYN arrives.
 const LATE_SYN_MAX: u32 = 1 << 16;
@@ -20,11 +22,13 @@ const RESET_AHEAD_MAX: u32 = 1 << 30;
 pub(crate) struct Conn {
     client: Half,
     server: Half,
+    /// From the first measurement on.
+    round_trips: Option<Box<Histogram>>,
 }
 
 impl Conn {
     pub(crate) fn new() -> Self {
-        Self { client: Half::new(Sender::Client), server: Half::new(Sender::Server) }
+        Self { client: Half::new(Sender::Client), server: Half::new(Sender::Server), round_trips: None }
     }
 
     /// The direction of `from`, and the other one.
@@ -38,6 +42,16 @@ impl Conn {
     /// Whether both sides were heard of, or one has sent something.
     pub(crate) fn is_open(&self) -> bool {
         (self.client.started() && self.server.started()) || !(self.client.delivered_nothing() && self.server.delivered_nothing())
+    }
+
+    /// Whether the whole handshake was seen.
+    pub(crate) fn is_established(&self) -> bool {
+        self.client.has_syn() && self.server.has_syn()
+    }
+
+    /// The round trips that were measured.
+    pub(crate) fn round_trips(&self) -> RoundTrips {
+        self.round_trips.as_ref().map(|h| h.quantiles()).unwrap_or_default()
     }
 
     /// Whether both sides have sent their last byte.
@@ -70,20 +84,32 @@ impl Conn {
         mine.expire_hole(out);
         other.expire_hole(out);
         let flags = segment.flags;
-        if flags.has(TcpFlags::ACK) {
+        let trip = if flags.has(TcpFlags::ACK) {
             other.acked(segment.ack, flags.has(TcpFlags::SYN) || mine.has_syn(), out);
-        }
+            other.sacked(segment, out.now);
+            other.probe.acked(segment.ack, out.now)
+        } else {
+            None
+        };
         if flags.has(TcpFlags::RST) {
             return self.reset(from, segment, out);
+        }
+        mine.window(segment.window, out);
+        if is_probe(segment, mine, other) {
+            mine.probed(out);
         }
         let mut seq = segment.seq;
         if flags.has(TcpFlags::SYN) {
             seq = seq.wrapping_add(1);
             mine.syn(seq);
+            mine.probe.sent(seq, out.now);
         }
         mine.data(seq, segment.data, seen, out);
         if flags.has(TcpFlags::FIN) {
             mine.fin(seq.wrapping_add(segment.data.wire_len() as u32), seen, out);
+        }
+        if let Some(nanos) = trip {
+            self.round_trips.get_or_insert_with(|| Box::new(Histogram::new())).add(nanos);
         }
         self.is_finished().then_some(Close::Fin)
     }
@@ -96,6 +122,8 @@ impl Conn {
             out.stats.stray_resets += 1;
             return None;
         }
+        let side = out.side(from);
+        side.resets = side.resets.saturating_add(1);
         Some(Close::Reset)
     }
 
@@ -103,5 +131,16 @@ impl Conn {
     pub(crate) fn flush<S: Sink>(&mut self, out: &mut Out<'_, S>) {
         self.client.flush(out);
         self.server.flush(out);
+    }
+}
+
+/// Whether a segment only asks whether its peer is there: nothing from behind the last byte sent (keep-alive, RFC 9293 §3.8.4), or one
+/// byte into a closed window (§3.8.6.1).
+fn is_probe(segment: &TcpSegment<'_>, mine: &Half, other: &Half) -> bool {
+    let plain = segment.flags.0 & (TcpFlags::SYN.0 | TcpFlags::FIN.0) == 0;
+    match segment.data.wire_len() {
+        0 => plain && mine.started() && segment.seq == mine.next().wrapping_sub(1) && !mine.delivered_nothing(),
+        1 => plain && other.window_is_zero(),
+        _ => false,
     }
 }

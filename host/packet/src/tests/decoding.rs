@@ -100,7 +100,7 @@ fn reasons() {
         (Reason::BadIp, LinkType::RAW, with(0, 0x44)),
         (Reason::BadIp, LinkType::RAW, with(3, 19)),
         (Reason::BadIp, LinkType::IPV6, ip.clone()),
-        (Reason::OtherTransport, LinkType::RAW, with(9, 1)),
+        (Reason::OtherTransport, LinkType::RAW, with(9, 2)),
         (Reason::TruncatedTransport, LinkType::RAW, ip[..27].to_vec()),
         (Reason::TruncatedTransport, LinkType::RAW, with(9, 6)),
         (Reason::BadTransport, LinkType::RAW, with(25, 7)),

@@ -152,8 +152,34 @@ fn a_summary_tells_what_a_frame_is() {
     assert_eq!((src.to_string(), dst.to_string()), ("10.0.0.1:40000".into(), "10.0.0.2:80".into()));
     assert_eq!(format!("{:?}", summary.tcp_flags.unwrap()), "PSH|ACK");
     assert_eq!((summary.protocol, summary.payload_len, summary.dropped), (Some(6), 3, None));
-    let ping = ethernet(0x0800, &ipv4(1, CLIENT.0, SERVER.0, &[8, 0, 0, 0]));
+    let ping = ethernet(0x0800, &ipv4(2, CLIENT.0, SERVER.0, &[8, 0, 0, 0]));
     let summary = bench.bytes(&ping, ping.len());
-    assert_eq!((summary.protocol, summary.payload_len, summary.dropped), (Some(1), 4, Some(Reason::OtherTransport)));
+    assert_eq!((summary.protocol, summary.payload_len, summary.dropped), (Some(2), 4, Some(Reason::OtherTransport)));
     assert_eq!(bench.streams.stats().dropped(Reason::OtherTransport), 1);
+}
+
+/// What a conversation item says of a connection.
+#[test]
+fn totals_tell_what_happened() {
+    use Sender::{Client, Server};
+    let mut bench = Bench::new(Limits::default());
+    bench.handshake(100, 500);
+    let plain = |from, seq, ack, data| Segment { from, seq, ack: Some(ack), flags: TcpFlags::default(), data };
+    bench.send(plain(Client, 100, 500, b"0123456789"));
+    bench.send(plain(Client, 100, 500, b"0123456789"));
+    bench.wait(20);
+    bench.send(plain(Server, 500, 110, b"answer"));
+    bench.send(plain(Client, 116, 506, b"behind"));
+    bench.send(plain(Client, 110, 506, b"before"));
+    bench.send(plain(Server, 505, 122, b""));
+    bench.send(Segment { from: Client, seq: 122, ack: Some(506), flags: TcpFlags::RST, data: b"" });
+    bench.streams.finish(&mut bench.sink);
+    let (_, totals) = bench.sink.1[0];
+    let (client, server) = (totals.client, totals.server);
+    assert!(totals.established);
+    assert_eq!((client.packets, client.bytes, client.retransmissions, client.out_of_order, client.resets), (7, 32, 1, 1, 1));
+    assert_eq!((server.packets, server.bytes, server.probes, server.gaps), (3, 6, 1, 0));
+    // SYN to SYN-ACK, SYN-ACK to ACK, the answer to its acknowledgment; the request was sent twice and is not measured.
+    assert_eq!((totals.round_trips.count, totals.round_trips.p50.abs_diff(1000) < 130), (3, true));
+    assert_eq!((totals.first.frame, totals.last.frame), (1, 10));
 }

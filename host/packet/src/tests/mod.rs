@@ -1,12 +1,15 @@
 //! Frames made by hand, and a sink that writes down what it gets.
 
 mod decoding;
+mod fragments;
 mod flows;
 mod properties;
 mod reassembly;
+mod sctp;
+mod tunnels;
 
 use crate::{Close, FlowStart, Limits, Sink, Streams, Summary, TcpFlags, Transport};
-use hookline_item::{Frame, LinkType, Seen, Sender, Timestamp};
+use hookline_item::{Frame, LinkType, Seen, Sender, Timestamp, Totals, Tunnel};
 
 pub(super) const CLIENT: ([u8; 4], u16) = ([10, 0, 0, 1], 40_000);
 pub(super) const SERVER: ([u8; 4], u16) = ([10, 0, 0, 2], 80);
@@ -76,12 +79,13 @@ pub(super) enum Event {
 }
 
 #[derive(Default)]
-pub(super) struct Recorder(pub(super) Vec<Event>);
+pub(super) struct Recorder(pub(super) Vec<Event>, pub(super) Vec<(u64, Totals)>, pub(super) Vec<Vec<Tunnel>>);
 
 impl Sink for Recorder {
     type Flow = u64;
 
-    fn open(&mut self, start: &FlowStart) -> u64 {
+    fn open(&mut self, start: &FlowStart<'_>) -> u64 {
+        self.2.push(start.tunnels.to_vec());
         let (client, server) = (start.client.port(), start.server.port());
         self.0.push(Event::Open { client, server, guessed: start.roles_guessed, mid_stream: start.mid_stream });
         start.stream
@@ -95,8 +99,9 @@ impl Sink for Recorder {
     fn fin(&mut self, flow: &mut u64, from: Sender, _: Seen) {
         self.0.push(Event::Fin(*flow, from));
     }
-    fn close(&mut self, flow: u64, why: Close, _: Seen) {
+    fn close(&mut self, flow: u64, why: Close, totals: &Totals) {
         self.0.push(Event::Close(flow, why));
+        self.1.push((flow, *totals));
     }
 }
 
@@ -167,7 +172,8 @@ pub(super) fn text(events: &[Event], side: Sender) -> String {
 fn names_are_unique() {
     let mut names: Vec<_> = crate::Reason::ALL.iter().map(|r| r.name()).collect();
     names.extend(Close::ALL.iter().map(|c| c.name()));
-    names.extend([Transport::Tcp.name(), Transport::Udp.name()]);
+    names.extend(Transport::ALL.map(Transport::name));
+    names.extend(crate::Unassembled::ALL.map(crate::Unassembled::name));
     let count = names.len();
     names.sort_unstable();
     names.dedup();

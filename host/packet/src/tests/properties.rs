@@ -7,7 +7,7 @@ use hookline_item::{Frame, LinkType, Seen, Sender::Client};
 use proptest::prelude::*;
 use std::net::IpAddr;
 
-const LINK_TYPES: [u32; 12] = [0, 1, 9, 12, 14, 101, 108, 113, 228, 229, 276, 147];
+const LINK_TYPES: [u32; 15] = [0, 1, 9, 12, 14, 50, 101, 107, 108, 113, 228, 229, 239, 276, 147];
 
 fn frame(link: u32, bytes: &[u8], wire_len: u32) -> Frame<'_> {
     Frame { seen: Seen::default(), interface: 0, link: LinkType(link), wire_len, vlan: None, bytes }
@@ -21,7 +21,10 @@ fn pieces(len: usize) -> impl Strategy<Value = Vec<(usize, usize, usize)>> {
 /// Packets with many of the headers that there are, to be changed and cut.
 fn packets() -> impl Strategy<Value = Vec<u8>> {
     let tcp = Segment { from: Client, seq: 7, ack: Some(9), flags: TcpFlags::PSH, data: b"some payload" }.tcp();
-    let transports = [(17, udp(53, 5353, b"payload")), (6, tcp), (1, vec![8, 0, 0, 0])];
+    let sctp = [&[1, 2, 3, 4][..], &[0; 8], &[0, 3, 0, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 46, b'd', b'a', b't', b'a']].concat();
+    let vxlan = udp(9, 4789, &[&[8, 0, 0, 0, 0, 0, 1, 0][..], &ethernet(0x0800, &ipv4(17, CLIENT.0, SERVER.0, &udp(1, 2, b"in")))].concat());
+    let gre = [&[0x30, 0, 8, 0, 0, 0, 0, 1, 0, 0, 0, 1][..], &ipv4(17, CLIENT.0, SERVER.0, &udp(1, 2, b"in"))].concat();
+    let transports = [(17, udp(53, 5353, b"payload")), (6, tcp), (1, vec![8, 0, 0, 0]), (132, sctp), (17, vxlan), (47, gre)];
     let mut frames = Vec::new();
     for (protocol, body) in &transports {
         let v4 = ipv4(*protocol, CLIENT.0, SERVER.0, body);
@@ -54,6 +57,8 @@ proptest! {
                 Payload::Fragment(fragment) => fragment.bytes,
                 Payload::Tcp(segment) => segment.data,
                 Payload::Udp(datagram) => datagram.data,
+                Payload::Sctp(packet) => packet.chunks,
+                Payload::Icmp(message) => message,
             };
             prop_assert!(span.wire_len() <= wire_len as usize);
         }
