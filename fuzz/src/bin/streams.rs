@@ -1,17 +1,17 @@
 #![no_main]
 use hookline_item::{Frame, LinkType, Seen, Sender, Timestamp};
-use hookline_packet::{Close, FlowStart, Limits, Sink, Streams};
+use hookline_packet::{Close, FlowStart, Limits, Sink, Streams, Totals};
 
 /// Takes streams and forgets them.
 struct Nothing;
 
 impl Sink for Nothing {
     type Flow = ();
-    fn open(&mut self, _: &FlowStart) {}
+    fn open(&mut self, _: &FlowStart<'_>) {}
     fn bytes(&mut self, _: &mut (), _: Sender, _: Seen, _: &[u8]) {}
     fn gap(&mut self, _: &mut (), _: Sender, _: Seen, _: u64) {}
     fn fin(&mut self, _: &mut (), _: Sender, _: Seen) {}
-    fn close(&mut self, _: (), _: Close, _: Seen) {}
+    fn close(&mut self, _: (), _: Close, _: &Totals) {}
 }
 
 // Frames of raw IP, each with its length in the first byte and the milliseconds since the last in the second.

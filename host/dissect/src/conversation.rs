@@ -1,12 +1,13 @@
 //! One flow's way from bytes to items: probing, then the dissector that said yes, until something opaque takes over.
 
 use crate::{
-    dissector::{Context, Next, Outcome, Probe, Session, Verdict},
+    dissector::{Context, Dissector, Next, Outcome, Probe, Session, Verdict},
     flow::Flow,
     limits::Limits,
     registry,
+    totals::{self, FIRST_BYTES},
 };
-use hookline_item::{Close, Item, Seen, Sender, Timestamp, Transport};
+use hookline_item::{Close, Item, Seen, Sender, Timestamp, Totals};
 use std::{fmt, sync::Arc};
 
 /// The application side of one flow. Fed with in-order bytes (TCP) or datagrams (UDP), it appends items to `out`.
@@ -20,6 +21,10 @@ pub struct Conversation {
     /// How often one protocol has made room for another.
     switches: u32,
     carries: [Carry; 2],
+    /// The protocol that was recognised first; empty before.
+    l7: &'static str,
+    /// What both sides said first, while no protocol is recognised.
+    first: [Vec<u8>; 2],
 }
 
 /// How often that may be: a proxy's CONNECT, STARTTLS and an upgrade in a row. More is an attempt to keep us busy.
@@ -87,7 +92,7 @@ impl Conversation {
     /// A conversation that has not said anything yet.
     #[must_use]
     pub fn new(flow: Flow, limits: Arc<Limits>) -> Self {
-        let resync = flow.mid_stream || flow.transport == Transport::Udp;
+        let resync = flow.mid_stream || flow.transport.has_messages();
         Self {
             flow,
             limits,
@@ -96,6 +101,8 @@ impl Conversation {
             stage: Stage::Probing { resync, tries: 0 },
             switches: 0,
             carries: Default::default(),
+            l7: "",
+            first: Default::default(),
         }
     }
 
@@ -105,7 +112,7 @@ impl Conversation {
         let ruled_out = self.carry(from).ruled_out;
         match self.stage {
             Stage::Opaque => {}
-            _ if bytes.is_empty() && self.flow.transport == Transport::Tcp => {}
+            _ if bytes.is_empty() && !self.flow.transport.has_messages() => {}
             Stage::Speaking(_) => self.speak(from, seen, bytes, out),
             Stage::Unknown { .. } => self.watch(from, seen, bytes, out),
             Stage::Probing { resync, .. } if !resync && ruled_out => {}
@@ -142,6 +149,23 @@ impl Conversation {
         let [client, server] = std::mem::take(&mut self.carries);
         self.with_session(Sender::Client, (seen, seen), out, |s, cx| s.close(cx, [&client.bytes, &server.bytes], why));
         self.stage = Stage::Opaque;
+    }
+
+    /// The item that sums the flow up, to be asked for after [`Conversation::close`].
+    pub fn sum_up(mut self, why: Close, totals: &Totals, out: &mut Vec<Item>) {
+        // First bytes are kept only while nobody knows better who is who than the caller.
+        let first = std::mem::take(&mut self.first).map(Vec::into_boxed_slice);
+        let totals = if self.swapped { swapped(totals) } else { *totals };
+        let mut cx = Context {
+            flow: &self.flow,
+            limits: &self.limits,
+            from: Sender::Client,
+            first: totals.first,
+            last: totals.last,
+            index: &mut self.index,
+            out,
+        };
+        totals::emit(&mut cx, why, &totals, self.l7, first);
     }
 
     /// Packet time has moved to `now`: what waited too long is emitted.
@@ -243,7 +267,7 @@ impl Conversation {
             let first = if done < old { since } else { seen };
             let outcome = self.with_session(from, (first, seen), out, |s, cx| Some(s.bytes(cx, rest)));
             match outcome {
-                _ if self.flow.transport == Transport::Udp => return end,
+                _ if self.flow.transport.has_messages() => return end,
                 Some(Outcome::Items(n)) if n > 0 => done += n.min(rest.len()),
                 Some(Outcome::Need(need)) if need <= self.limits.pending_bytes => return Progress { done, need, switched: false },
                 Some(Outcome::Switched(n, Next::Unknown)) if self.switches < SWITCHES_MAX => {
@@ -270,15 +294,32 @@ impl Conversation {
         self.stage = Stage::Opaque;
     }
 
+    /// Keeps what a side said first, while nobody knows what it is.
+    fn note_first(&mut self, from: Sender, bytes: &[u8]) {
+        if let Some(first) = self.first.get_mut(from.index())
+            && self.l7.is_empty()
+        {
+            let room = FIRST_BYTES.saturating_sub(first.len()).min(bytes.len());
+            first.extend_from_slice(bytes.get(..room).unwrap_or_default());
+        }
+    }
+
     fn probe(&mut self, from: Sender, seen: Seen, bytes: &[u8], out: &mut Vec<Item>) {
         if self.carry(from).bytes.is_empty() {
             match self.ask(from, bytes) {
                 Answer::Yes(start) => self.begin(start, from, seen, bytes, out),
-                Answer::Maybe => self.keep(from, seen, 0, bytes),
-                Answer::No => self.refused(from),
+                Answer::Maybe => {
+                    self.note_first(from, bytes);
+                    self.keep(from, seen, 0, bytes);
+                }
+                Answer::No => {
+                    self.note_first(from, bytes);
+                    self.refused(from);
+                }
             }
             return;
         }
+        self.note_first(from, bytes);
         let carry = self.carry(from);
         carry.bytes.extend_from_slice(bytes);
         let whole = std::mem::take(&mut carry.bytes);
@@ -302,13 +343,13 @@ impl Conversation {
         let mut answer = Answer::No;
         for dissector in registry::protocols().filter(|d| d.transports.contains(&self.flow.transport)) {
             match (dissector.probe)(&probe) {
-                Verdict::Yes(role) => return Answer::Yes(Start { session: (dissector.new_session)(&self.flow, &self.limits), role }),
+                Verdict::Yes(role) => return Answer::Yes(Start::new(dissector, self, role)),
                 Verdict::Maybe if bytes.len() < self.limits.probe_bytes => answer = Answer::Maybe,
                 _ => {}
             }
         }
         // A datagram is whole: more bytes will not come.
-        if self.flow.transport == Transport::Udp { Answer::No } else { answer }
+        if self.flow.transport.has_messages() { Answer::No } else { answer }
     }
 
     fn refused(&mut self, from: Sender) {
@@ -329,10 +370,11 @@ impl Conversation {
         let late = registry::protocols().filter(|d| d.begins_late && d.transports.contains(&self.flow.transport));
         for dissector in late {
             if let Verdict::Yes(role) = (dissector.probe)(&probe) {
-                let start = Start { session: (dissector.new_session)(&self.flow, &self.limits), role };
+                let start = Start::new(dissector, self, role);
                 return self.begin(start, from, seen, bytes, out);
             }
         }
+        self.note_first(from, bytes);
         let Stage::Unknown { tries } = &mut self.stage else { return };
         *tries += 1;
         if *tries >= self.limits.probe_tries {
@@ -347,6 +389,10 @@ impl Conversation {
     /// The protocol is known: what both sides have said so far is read, then `bytes`.
     fn begin(&mut self, start: Start, from: Sender, seen: Seen, bytes: &[u8], out: &mut Vec<Item>) {
         self.stage = Stage::Speaking(start.session);
+        if self.l7.is_empty() {
+            self.l7 = start.name;
+            self.first = Default::default();
+        }
         let mut kept = std::mem::take(&mut self.carries);
         let mut from = from;
         if start.role != from {
@@ -381,6 +427,19 @@ enum Answer {
 }
 
 struct Start {
+    name: &'static str,
     session: Box<dyn Session>,
     role: Sender,
+}
+
+impl Start {
+    fn new(dissector: &Dissector, conversation: &Conversation, role: Sender) -> Self {
+        let session = (dissector.new_session)(&conversation.flow, &conversation.limits);
+        Self { name: dissector.name, session, role }
+    }
+}
+
+/// What was counted, after client and server turned out to be the other way round.
+fn swapped(totals: &Totals) -> Totals {
+    Totals { client: totals.server, server: totals.client, ..*totals }
 }

@@ -1,6 +1,6 @@
 //! Protocols whose messages tell their length: finding where each begins and ends, over losses and limits.
 
-use crate::{Close, Context, Half, Next, Outcome, Session, Transport};
+use crate::{Close, Context, Half, Next, Outcome, Session};
 use hookline_item::{Sender, Timestamp};
 
 /// A protocol of such messages. [`Framed`] makes a [`Session`] of it.
@@ -157,7 +157,7 @@ impl<F: Framing> Session for Framed<F> {
         let kept = usize::try_from(len).unwrap_or(usize::MAX).min(cx.limits.message_max);
         let Some(message) = bytes.get(..kept) else {
             // A datagram is whole: more will not come.
-            if cx.flow.transport == Transport::Udp {
+            if cx.flow.transport.has_messages() {
                 self.broken_off(cx, bytes);
                 return Outcome::Items(bytes.len());
             }

@@ -37,6 +37,7 @@ mod flow;
 mod framed;
 mod fuzz;
 mod http;
+mod icmp;
 mod limits;
 mod macros;
 mod made;
@@ -45,6 +46,7 @@ mod registry;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod totals;
 
 pub use conversation::Conversation;
 pub use dissector::{Anomaly, Context, Dissector, Draft, Half, Next, Outcome, Probe, Session, Verdict};

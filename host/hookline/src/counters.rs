@@ -1,7 +1,7 @@
 //! What the lane and the source counted, for `/metrics` and the summaries.
 
 use crate::lane::Counted;
-use hookline_packet::{Close, Reason};
+use hookline_packet::{Close, Reason, Unassembled};
 use std::{
     fmt::Write as _,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -95,6 +95,11 @@ fn rows(c: &Counted) -> Vec<Row> {
         ("capture_drops", "Frames lost before they were read", c.source.dropped),
         ("capture_truncated", "Frames of which less was captured than was on the wire", c.source.truncated),
         ("packet_decoded", "Frames that were used", s.decoded),
+        ("packet_fragments", "Fragments of IP packets", s.fragments),
+        ("packet_reassembled", "IP packets put together out of fragments", s.reassembled),
+        ("packet_tunnelled", "Frames opened as tunnels'", s.tunnelled),
+        ("packet_tunnels_too_deep", "Tunnels not opened because too many are around them", s.tunnels_too_deep),
+        ("packet_repeated_chunks", "SCTP data chunks that had been seen before", s.repeated_chunks),
         ("packet_flows_opened", "Flows opened", s.flows_opened),
         ("packet_gaps", "Holes in streams", s.gaps),
         ("packet_gap_bytes", "Bytes missing in holes", s.gap_bytes),
@@ -107,8 +112,14 @@ fn rows(c: &Counted) -> Vec<Row> {
     let plain = plain.map(|(name, help, value)| Row { name, help, reason: "", value });
     let dropped =
         Reason::ALL.map(|r| Row { name: "packet_dropped", help: "Frames that were not used", reason: r.name(), value: s.dropped(r) });
+    let fragments = Unassembled::ALL.map(|w| Row {
+        name: "packet_fragments_dropped",
+        help: "Fragments that came to nothing",
+        reason: w.name(),
+        value: s.fragments_dropped(w),
+    });
     let closed = Close::ALL.map(|w| Row { name: "packet_flows_closed", help: "Flows ended", reason: w.name(), value: s.closed(w) });
-    plain.into_iter().chain(dropped).chain(closed).collect()
+    plain.into_iter().chain(dropped).chain(fragments).chain(closed).collect()
 }
 
 #[cfg(test)]
@@ -125,6 +136,6 @@ mod tests {
         counters.set(Counted { items: 1, ..Counted::default() });
         assert_eq!(counters.items(), 7);
         assert!(counters.render().contains("# TYPE hookline_dissect_items_total counter\nhookline_dissect_items_total 7\n"));
-        assert!(counters.render().contains("hookline_packet_dropped_total{reason=\"fragment\"} 0\n"));
+        assert!(counters.render().contains("hookline_packet_dropped_total{reason=\"not_ip\"} 0\n"));
     }
 }

@@ -3,7 +3,7 @@
 use hookline_capture::SourceStats;
 use hookline_dissect as dissect;
 use hookline_hooks::Packet;
-use hookline_item::{Frame, Item, Node, Origin, Seen, Sender, Timestamp};
+use hookline_item::{Frame, Item, Node, Origin, Seen, Sender, Timestamp, Totals};
 use hookline_packet::{Close, FlowStart, Limits, Sink, Stats, Streams};
 use std::{collections::HashMap, sync::Arc};
 
@@ -17,7 +17,7 @@ pub(crate) struct Lane {
 struct Dissection {
     limits: Arc<dissect::Limits>,
     origin: Arc<Origin>,
-    /// The origins of flows inside VLANs.
+    /// The origins of flows inside VLANs, and outside of tunnels.
     origins: HashMap<u16, Arc<Origin>>,
     items: Vec<Item>,
 }
@@ -26,7 +26,7 @@ impl Lane {
     /// A lane for frames of `source`, captured by `backend`.
     pub(crate) fn new(node: &str, backend: &'static str, source: &str, seed: u64) -> Self {
         let node = Arc::new(Node { ip: String::new(), name: node.to_owned() });
-        let origin = Arc::new(Origin { node, backend, source: source.into(), vlan: None });
+        let origin = Arc::new(Origin { node, backend, source: source.into(), vlan: None, tunnels: Vec::new() });
         let dissection = Dissection { limits: Arc::default(), origin, origins: HashMap::new(), items: Vec::new() };
         Self { streams: Streams::new(Limits::default(), seed), dissection }
     }
@@ -42,6 +42,8 @@ impl Lane {
             protocol: match summary.protocol {
                 Some(6) => "tcp",
                 Some(17) => "udp",
+                Some(132) => "sctp",
+                Some(1 | 58) => "icmp",
                 _ => "",
             },
             addresses: summary.addresses,
@@ -77,21 +79,24 @@ impl Lane {
 }
 
 impl Dissection {
-    fn origin_of(&mut self, vlan: Option<u16>) -> Arc<Origin> {
+    fn origin_of(&mut self, start: &FlowStart<'_>) -> Arc<Origin> {
+        let (vlan, of_all) = (start.vlan, self.origin.as_ref());
+        if !start.tunnels.is_empty() {
+            return Arc::new(Origin { vlan, tunnels: start.tunnels.to_vec(), ..of_all.clone() });
+        }
         let Some(id) = vlan else { return Arc::clone(&self.origin) };
-        let origin = self.origins.entry(id).or_insert_with(|| Arc::new(Origin { vlan, ..self.origin.as_ref().clone() }));
-        Arc::clone(origin)
+        Arc::clone(self.origins.entry(id).or_insert_with(|| Arc::new(Origin { vlan, ..of_all.clone() })))
     }
 }
 
 impl Sink for Dissection {
     type Flow = dissect::Conversation;
 
-    fn open(&mut self, start: &FlowStart) -> Self::Flow {
+    fn open(&mut self, start: &FlowStart<'_>) -> Self::Flow {
         let mut flow = dissect::Flow::new(start.stream, start.transport, start.client, start.server);
         flow.roles_guessed = start.roles_guessed;
         flow.mid_stream = start.mid_stream;
-        flow.origin = self.origin_of(start.vlan);
+        flow.origin = self.origin_of(start);
         dissect::Conversation::new(flow, Arc::clone(&self.limits))
     }
 
@@ -107,8 +112,9 @@ impl Sink for Dissection {
         flow.fin(from, seen, &mut self.items);
     }
 
-    fn close(&mut self, mut flow: Self::Flow, why: Close, seen: Seen) {
-        flow.close(why, seen, &mut self.items);
+    fn close(&mut self, mut flow: Self::Flow, why: Close, totals: &Totals) {
+        flow.close(why, totals.last, &mut self.items);
+        flow.sum_up(why, totals, &mut self.items);
     }
 }
 

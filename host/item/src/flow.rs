@@ -79,6 +79,8 @@ pub struct SideTotals {
     pub packets: u32,
     /// Bytes of their payload: what TCP, UDP, SCTP or ICMP carried, as often as it was sent.
     pub bytes: u64,
+    /// TCP: payload bytes that had been seen before.
+    pub repeated_bytes: u64,
     /// TCP: segments that brought nothing but bytes seen before, keep-alives left out.
     pub retransmissions: u32,
     /// TCP: segments that came before an earlier part of their stream.

@@ -10,7 +10,7 @@ use crate::{
     table::{Class, Table},
     tcp::{Conn, Out},
 };
-use hookline_item::{Frame, Seen, SideTotals, Sender, Timestamp, Totals, Tunnel};
+use hookline_item::{Frame, Seen, Sender, SideTotals, Timestamp, Totals, Tunnel};
 use std::{
     cmp::Reverse,
     collections::BinaryHeap,

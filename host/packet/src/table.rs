@@ -72,8 +72,14 @@ impl<E> Table<E> {
             map: HashTable::new(),
             slots: Vec::new(),
             free: Vec::new(),
-            lists: [limits.tcp_linger, limits.tcp_opening_timeout, limits.tcp_idle_timeout, limits.udp_idle_timeout, limits.sctp_idle_timeout]
-                .map(list),
+            lists: [
+                limits.tcp_linger,
+                limits.tcp_opening_timeout,
+                limits.tcp_idle_timeout,
+                limits.udp_idle_timeout,
+                limits.sctp_idle_timeout,
+            ]
+            .map(list),
         }
     }
 

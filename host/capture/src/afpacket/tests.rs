@@ -66,7 +66,7 @@ struct Bytes {
 
 impl hookline_packet::Sink for Bytes {
     type Flow = bool;
-    fn open(&mut self, start: &hookline_packet::FlowStart) -> bool {
+    fn open(&mut self, start: &hookline_packet::FlowStart<'_>) -> bool {
         start.server.port() == self.port
     }
     fn bytes(&mut self, ours: &mut bool, from: hookline_item::Sender, _: Seen, bytes: &[u8]) {
@@ -78,7 +78,7 @@ impl hookline_packet::Sink for Bytes {
         self.gaps += if *ours { missing } else { 0 };
     }
     fn fin(&mut self, _: &mut bool, _: hookline_item::Sender, _: Seen) {}
-    fn close(&mut self, ours: bool, _: hookline_packet::Close, _: Seen) {
+    fn close(&mut self, ours: bool, _: hookline_packet::Close, _: &hookline_packet::Totals) {
         self.closed |= ours;
     }
 }

@@ -2,13 +2,13 @@
 
 use hookline_capture::{CaptureError, Drained, PacketSource as _, file::FileSource};
 use hookline_item::{Seen, Sender};
-use hookline_packet::{Close, FlowStart, Limits, Sink, Stats, Streams, Transport};
+use hookline_packet::{Close, FlowStart, Limits, Sink, Stats, Streams, Totals, Transport};
 use std::path::Path;
 
 /// One flow.
 #[derive(Debug)]
 pub(crate) struct Conversation {
-    pub(crate) start: FlowStart,
+    pub(crate) start: FlowStart<'static>,
     pub(crate) sides: [Vec<u8>; 2],
     pub(crate) gaps: [u64; 2],
     pub(crate) fins: [bool; 2],
@@ -21,8 +21,8 @@ struct Collect(Vec<Conversation>);
 impl Sink for Collect {
     type Flow = Box<Conversation>;
 
-    fn open(&mut self, start: &FlowStart) -> Box<Conversation> {
-        let start = *start;
+    fn open(&mut self, start: &FlowStart<'_>) -> Box<Conversation> {
+        let start = FlowStart { tunnels: &[], ..*start };
         Box::new(Conversation { start, sides: Default::default(), gaps: [0; 2], fins: [false; 2], why: Close::End })
     }
     fn bytes(&mut self, flow: &mut Box<Conversation>, from: Sender, _: Seen, bytes: &[u8]) {
@@ -36,7 +36,7 @@ impl Sink for Collect {
     fn fin(&mut self, flow: &mut Box<Conversation>, from: Sender, _: Seen) {
         assert!(!std::mem::replace(&mut flow.fins[from.index()], true), "a second end");
     }
-    fn close(&mut self, mut flow: Box<Conversation>, why: Close, _: Seen) {
+    fn close(&mut self, mut flow: Box<Conversation>, why: Close, _: &Totals) {
         flow.why = why;
         self.0.push(*flow);
     }

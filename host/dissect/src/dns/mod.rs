@@ -58,7 +58,7 @@ fn probe(probe: &Probe<'_>) -> Verdict {
     let usual = probe.flow.uses_port(DISSECTOR.ports);
     match probe.flow.transport {
         Transport::Udp => probe_message(probe, probe.bytes, usual),
-        Transport::Tcp => probe_framed(probe, usual),
+        _ => probe_framed(probe, usual),
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod dns;
 mod http;
+mod icmp;
 mod tls;
+mod totals;
 
 use crate::{Close, Conversation, Flow, Limits, Transport, fuzz, protocols};
 use hookline_item::{Item, Seen, Sender, Timestamp, json};

@@ -29,7 +29,7 @@ pub(super) struct Tls {
     anomalies: Vec<&'static str>,
     /// The ClientHello is whole.
     asked: bool,
-    /// The server has asked for another ClientHello: hellos in plaintext follow even a ChangeCipherSpec (RFC 8446 appendix D.4).
+    /// The server has asked for another ClientHello.
     retried: bool,
     /// The handshake is out: nothing more is read.
     done: bool,
@@ -40,6 +40,8 @@ struct Side {
     messages: Messages,
     /// Bytes of the record that is being skipped.
     skip: usize,
+    /// It has sent a ChangeCipherSpec: what follows is encrypted, or another hello (RFC 8446 appendix D.4).
+    changed: bool,
     /// What this side sends cannot be read any more.
     encrypted: bool,
     /// Bytes were lost: nothing is known before a record begins with a segment.
@@ -123,14 +125,15 @@ impl Tls {
         side.lost = false;
         let end = HEADER_LEN + header.len;
         let judged = end.min(HEADER_LEN + HELLO_JUDGED);
-        if self.retried && bytes.len() < judged {
+        if side.changed && bytes.len() < judged {
             return Outcome::Need(judged);
         }
         if !self.is_readable(cx.from, &header, bytes.get(HEADER_LEN..).unwrap_or_default()) {
             let side = self.side(cx.from);
             let n = end.min(bytes.len());
             side.skip = end - n;
-            side.encrypted |= matches!(header.kind, kind::APPLICATION_DATA | kind::CHANGE_CIPHER_SPEC);
+            side.encrypted |= header.kind == kind::APPLICATION_DATA;
+            side.changed |= header.kind == kind::CHANGE_CIPHER_SPEC;
             return Outcome::Items(n);
         }
         let Some(payload) = bytes.get(HEADER_LEN..end) else { return Outcome::Need(end) };
@@ -140,13 +143,14 @@ impl Tls {
 
     /// Whether a record is in plaintext and says something.
     fn is_readable(&mut self, from: Sender, header: &Header, payload: &[u8]) -> bool {
-        let retried = self.retried;
+        let hello_may_come = self.retried || self.handshake.server.is_none();
         let side = self.side(from);
         match header.kind {
-            kind::HANDSHAKE if side.encrypted && retried => {
-                side.encrypted = hello(payload, 4).is_none();
+            kind::HANDSHAKE if side.changed => {
+                side.encrypted |= !hello_may_come || hello(payload, 4).is_none();
                 !side.encrypted
             }
+            kind::ALERT if side.changed => false,
             kind::HANDSHAKE | kind::ALERT => !side.encrypted,
             _ => false,
         }

@@ -13,7 +13,7 @@ use crate::{
     decode::{Span, TcpSegment},
     table::nanos,
 };
-use hookline_item::{Seen, SideTotals, Sender, Totals};
+use hookline_item::{Seen, Sender, SideTotals, Totals};
 
 /// How far from the next expected byte a segment may stand, in either direction. Windows can be larger (2^30, RFC 7323 §2.3) but are not;
 /// a segment farther away is damaged or forged, or the capture has lost much. It is the latter if the next one follows it.
@@ -45,6 +45,13 @@ impl<S: Sink> Out<'_, S> {
             self.sink.bytes(self.flow, from, seen, span.bytes);
         }
         self.gap(from, seen, span.missing as u64);
+    }
+
+    /// Counts bytes that had been seen before.
+    fn repeated(&mut self, side: Sender, bytes: usize) {
+        self.stats.retransmitted_bytes += bytes as u64;
+        let side = self.side(side);
+        side.repeated_bytes = side.repeated_bytes.saturating_add(bytes as u64);
     }
 
     pub(super) fn side(&mut self, side: Sender) -> &mut SideTotals {
@@ -222,7 +229,7 @@ impl Half {
             self.stray(seq, span, seen, out);
         } else if ahead > FAR {
             let behind = ahead.wrapping_neg() as usize;
-            out.stats.retransmitted_bytes += behind.min(len) as u64;
+            out.repeated(self.side, behind.min(len));
             let keep_alive = behind == 1 && len == 1;
             if keep_alive {
                 self.probed(out);
@@ -270,7 +277,7 @@ impl Half {
             out.span(self.side, seen, part);
             span = span.skip(part.wire_len());
             let again = self.pop_held(out).min(span.wire_len());
-            out.stats.retransmitted_bytes += again as u64;
+            out.repeated(self.side, again);
             span = span.skip(again);
         }
         self.pass_hole(out);
@@ -317,7 +324,7 @@ impl Half {
         let side = out.side(self.side);
         let counter = if new { &mut side.out_of_order } else { &mut side.retransmissions };
         *counter = counter.saturating_add(1);
-        out.stats.retransmitted_bytes += again as u64;
+        out.repeated(self.side, again);
         self.note_ack(out.now);
         while self.hole.as_ref().is_some_and(|h| {
             h.bytes > out.limits.held_bytes_per_side_max

@@ -1,8 +1,8 @@
 //! Frames made by hand, and a sink that writes down what it gets.
 
 mod decoding;
-mod fragments;
 mod flows;
+mod fragments;
 mod properties;
 mod reassembly;
 mod sctp;

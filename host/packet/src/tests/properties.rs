@@ -22,7 +22,8 @@ fn pieces(len: usize) -> impl Strategy<Value = Vec<(usize, usize, usize)>> {
 fn packets() -> impl Strategy<Value = Vec<u8>> {
     let tcp = Segment { from: Client, seq: 7, ack: Some(9), flags: TcpFlags::PSH, data: b"some payload" }.tcp();
     let sctp = [&[1, 2, 3, 4][..], &[0; 8], &[0, 3, 0, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 46, b'd', b'a', b't', b'a']].concat();
-    let vxlan = udp(9, 4789, &[&[8, 0, 0, 0, 0, 0, 1, 0][..], &ethernet(0x0800, &ipv4(17, CLIENT.0, SERVER.0, &udp(1, 2, b"in")))].concat());
+    let vxlan =
+        udp(9, 4789, &[&[8, 0, 0, 0, 0, 0, 1, 0][..], &ethernet(0x0800, &ipv4(17, CLIENT.0, SERVER.0, &udp(1, 2, b"in")))].concat());
     let gre = [&[0x30, 0, 8, 0, 0, 0, 0, 1, 0, 0, 0, 1][..], &ipv4(17, CLIENT.0, SERVER.0, &udp(1, 2, b"in"))].concat();
     let transports = [(17, udp(53, 5353, b"payload")), (6, tcp), (1, vec![8, 0, 0, 0]), (132, sctp), (17, vxlan), (47, gre)];
     let mut frames = Vec::new();
