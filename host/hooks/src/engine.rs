@@ -17,7 +17,7 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConf
 use crate::manifest::MEMORY_MAX_MIB;
 
 /// How often running guests are interrupted so that their CPU time is looked at: an overrun is noticed this much late at most.
-const TICK: Duration = Duration::from_millis(2);
+const TICK: Duration = Duration::from_millis(5);
 /// Instances that can exist at once: plugins, and the new instance of one that is being replaced.
 const INSTANCES_MAX: u32 = 256;
 /// Core modules inside one component: a guest, its WASI adapter, and what the encoder adds.

@@ -1,9 +1,9 @@
-//! Suricata's EVE JSON, for what already reads it: `http` and `dns` (version 2) events.
+//! Suricata's EVE JSON, for what already reads it: `http`, `dns` (version 2), `tls` and `flow` events.
 
 use hookline_item::{Item, json};
 use serde_json::{Map, Value, json};
 
-/// The events of an item: one for HTTP; for DNS one for the query and one for the answer.
+/// The events of an item: one, but for DNS one for the query and one for the answer.
 pub(super) fn events(item: &Item) -> Vec<Value> {
     let Ok(j) = serde_json::from_str::<Value>(&json::to_string(item)) else { return Vec::new() };
     match item.protocol.name {
@@ -12,8 +12,36 @@ pub(super) fn events(item: &Item) -> Vec<Value> {
             .into_iter()
             .filter_map(|(side, back)| Some(event(&j, "dns", back, dns(j.get(side)?, back))))
             .collect(),
+        "tls" => vec![event(&j, "tls", false, tls(&j))],
+        "tcp" | "udp" | "sctp" => vec![flow(&j)],
         _ => Vec::new(),
     }
+}
+
+fn tls(j: &Value) -> Value {
+    let (data, certificate) = (&j["data"], &j["data"]["server"]["certificates"][0]);
+    let hash = |text: &Value, md5: &Value| without_null(json!({ "string": text, "hash": md5 }));
+    without_null(json!({
+        "version": data["version"], "sni": data["sni"], "subject": certificate["subject"], "issuerdn": certificate["issuer"],
+        "notbefore": certificate["notBefore"], "notafter": certificate["notAfter"], "ja3": hash(&data["ja3"], &data["ja3Hash"]),
+        "ja3s": hash(&data["server"]["ja3s"], &data["server"]["ja3sHash"]), "ja4": data["ja4"],
+        "client_alpns": data["alpn"], "session_resumed": data["resumed"],
+    }))
+}
+
+/// A conversation: Suricata has what was spoken beside the flow's own fields.
+fn flow(j: &Value) -> Value {
+    let data = &j["data"];
+    let body = json!({
+        "pkts_toserver": data["client"]["packets"], "pkts_toclient": data["server"]["packets"],
+        "bytes_toserver": data["client"]["bytes"], "bytes_toclient": data["server"]["bytes"],
+        "start": j["startTime"], "age": data["duration"].as_u64().unwrap_or(0) / 1_000_000, "state": data["state"], "reason": data["state"],
+    });
+    let mut out = event(j, "flow", false, body);
+    if let (Some(out), Some(l7)) = (out.as_object_mut(), data["l7"].as_str()) {
+        out.insert("app_proto".into(), json!(if l7.is_empty() { "failed" } else { l7 }));
+    }
+    out
 }
 
 /// The envelope; what the server sends has its addresses the other way round.

@@ -11,7 +11,8 @@ fn filters_choose_items() {
     assert_eq!(count("response.status >= 300 and response.status < 400"), 4);
     assert_eq!(count("dns"), 0);
     assert_eq!(count("http and limit(3)"), 3);
-    assert_eq!(count(""), 10);
+    assert_eq!(count("tcp and data.l7 == \"http\""), 10);
+    assert_eq!(count(""), 20);
 }
 
 #[test]
@@ -22,7 +23,7 @@ fn every_format_says_the_same() {
         assert_eq!(read.code, Some(0), "{}", read.err);
         read.out
     };
-    assert_eq!(read("text").lines().count(), 10);
+    assert_eq!(read("text").lines().count(), 20);
     let last = read("text").lines().last().unwrap().to_owned();
     assert_eq!(last, "18:05:00.823072 127.0.0.1:46267 > 127.0.0.1:8888 HTTP GET /comment/ 500 166.0ms");
     let har: Value = serde_json::from_str(&read("har")).unwrap();
@@ -30,8 +31,9 @@ fn every_format_says_the_same() {
     assert_eq!(har["log"]["entries"][9]["response"]["status"], 500);
     assert_eq!(har["log"]["entries"][9]["request"]["url"], "http://127.0.0.1:8888/comment/");
     let eve: Vec<Value> = read("eve").lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    assert_eq!(eve.len(), 10);
-    assert_eq!((&eve[9]["http"]["status"], &eve[9]["event_type"]), (&500.into(), &"http".into()));
+    assert_eq!(eve.len(), 20);
+    assert_eq!((&eve[19]["http"]["status"], &eve[19]["event_type"]), (&500.into(), &"http".into()));
+    assert_eq!((&eve[18]["flow"]["bytes_toclient"], &eve[18]["app_proto"]), (&137_598.into(), &"http".into()));
     assert!(read("summary").contains("HTTP                 10"));
     assert_eq!(read("none"), "");
 }
@@ -46,7 +48,7 @@ fn an_archive_without_items_is_still_an_archive() {
 fn standard_input_and_compression() {
     let bytes = std::fs::read(capture("demo/webapp.pcap")).unwrap();
     let plain = hookline_with(&["read", "-", "--format", "text"], &bytes);
-    assert_eq!((plain.code, plain.out.lines().count()), (Some(0), 10));
+    assert_eq!((plain.code, plain.out.lines().count()), (Some(0), 20));
 }
 
 #[test]
@@ -54,7 +56,7 @@ fn a_damaged_capture_is_read_as_far_as_it_goes() {
     let bytes = std::fs::read(capture("demo/webapp.pcap")).unwrap();
     let read = hookline_with(&["read", "-", "--format", "text"], &bytes[..bytes.len() - 5]);
     assert_eq!(read.code, Some(1));
-    assert_eq!(read.out.lines().count(), 10);
+    assert_eq!(read.out.lines().count(), 20);
     assert!(read.err.contains("damaged at byte") && read.err.contains("hint: "), "{}", read.err);
 }
 
