@@ -1,6 +1,6 @@
 //! Protocols whose messages tell their length: finding where each begins and ends, over losses and limits.
 
-use crate::{Close, Context, Half, Next, Outcome, Session};
+use crate::{Close, Context, Flow, Half, Next, Outcome, Session};
 use hookline_item::{Sender, Timestamp};
 
 /// A protocol of such messages. [`Framed`] makes a [`Session`] of it.
@@ -56,7 +56,6 @@ pub(crate) struct Framed<F> {
     sides: [Side; 2],
 }
 
-#[derive(Default)]
 struct Side {
     /// The message that is coming, where it is longer than what is kept or bytes of it were lost.
     open: Option<Open>,
@@ -72,8 +71,10 @@ struct Open {
 }
 
 impl<F: Framing> Framed<F> {
-    pub(crate) fn new(framing: F) -> Self {
-        Self { framing, sides: Default::default() }
+    /// For a flow that was picked up in its middle, where the first messages begin is still to be found.
+    pub(crate) fn new(framing: F, flow: &Flow) -> Self {
+        let side = || Side { open: None, lost: flow.mid_stream };
+        Self { framing, sides: [side(), side()] }
     }
 
     fn side(&mut self, from: Sender) -> &mut Side {

@@ -42,6 +42,7 @@ mod limits;
 mod macros;
 mod made;
 mod map;
+mod redis;
 mod registry;
 #[cfg(test)]
 mod tests;
