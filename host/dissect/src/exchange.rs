@@ -139,11 +139,6 @@ impl<K: PartialEq, Q: Request, A: Response> Pairing<K, Q, A> {
         self.held.push_back(Held { key, from, protocol, response });
     }
 
-    /// A request that gets no response.
-    pub(crate) fn one_way(cx: &mut Context<'_>, protocol: &'static Protocol, request: Part<Q>) {
-        emit(cx, protocol, cx.from, Some(request), None::<Part<A>>, None);
-    }
-
     /// A response that nobody asked for: a push, a notification.
     pub(crate) fn unasked(cx: &mut Context<'_>, protocol: &'static Protocol, response: Part<A>) {
         emit(cx, protocol, cx.from.other(), None::<Part<Q>>, Some(response), None);

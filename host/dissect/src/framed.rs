@@ -46,8 +46,6 @@ pub(crate) enum After {
     Message,
     /// Something else.
     Switched(Next),
-    /// This was not the protocol at all.
-    NotMine,
 }
 
 /// A [`Session`] for a [`Framing`].
@@ -132,7 +130,6 @@ fn after(after: After, used: usize) -> Outcome {
     match after {
         After::Message => Outcome::Items(used),
         After::Switched(next) => Outcome::Switched(used, next),
-        After::NotMine => Outcome::NotMine,
     }
 }
 
