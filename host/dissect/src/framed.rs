@@ -109,8 +109,8 @@ impl<F: Framing> Framed<F> {
         Outcome::Items(bytes.len())
     }
 
-    /// A message that ends before its end: `rest` is all that came of it.
-    fn broken_off(&mut self, cx: &mut Context<'_>, rest: &[u8]) {
+    /// What was left unread begins a message whose end will not come as it should.
+    fn open_rest(&mut self, cx: &Context<'_>, rest: &[u8]) {
         if self.side(cx.from).open.is_none()
             && !self.side(cx.from).lost
             && !rest.is_empty()
@@ -118,6 +118,11 @@ impl<F: Framing> Framed<F> {
         {
             self.begin_long(cx, rest, len);
         }
+    }
+
+    /// A message that ends before its end: `rest` is all that came of it.
+    fn broken_off(&mut self, cx: &mut Context<'_>, rest: &[u8]) {
+        self.open_rest(cx, rest);
         if let Some(open) = &mut self.side(cx.from).open {
             open.half.missing = open.half.missing.saturating_add(open.left);
             open.half.size = open.half.size.saturating_sub(open.left);
@@ -169,13 +174,7 @@ impl<F: Framing> Session for Framed<F> {
     }
 
     fn gap(&mut self, cx: &mut Context<'_>, rest: &[u8], missing: u64) {
-        if self.side(cx.from).open.is_none()
-            && !self.side(cx.from).lost
-            && !rest.is_empty()
-            && let Measure::Len(len) = self.framing.measure(cx.from, rest)
-        {
-            self.begin_long(cx, rest, len);
-        }
+        self.open_rest(cx, rest);
         if let Some(open) = &mut self.side(cx.from).open {
             open.half.gaps = open.half.gaps.saturating_add(1);
             if missing < open.left {
