@@ -51,6 +51,40 @@ impl<Q: Request, A: Response> Message for Exchange<Q, A> {
     }
 }
 
+/// A message without a pair: the item's `data`.
+#[derive(Debug)]
+struct Single<T>(T);
+
+impl<T: Request> Message for Single<T> {
+    fn data(&self) -> Option<&dyn Object> {
+        Some(&self.0)
+    }
+    fn summary(&self) -> Cow<'_, str> {
+        self.0.summary()
+    }
+    fn method(&self) -> Cow<'_, str> {
+        self.0.method()
+    }
+    fn status(&self) -> Option<i64> {
+        None
+    }
+}
+
+/// Sends out a message of `cx.from` that has no pair, as the item's `data`.
+pub(crate) fn single<T: Request>(cx: &mut Context<'_>, protocol: &'static Protocol, part: Part<T>) {
+    cx.emit(Draft {
+        protocol,
+        request: Some(part.half),
+        response: None,
+        reversed: cx.from == Sender::Server,
+        server_name: String::new(),
+        error: None,
+        anomalies: part.anomalies,
+        unsure: false,
+        message: Box::new(Single(part.what)),
+    });
+}
+
 /// One half of an exchange with how it was seen.
 #[derive(Debug)]
 pub(crate) struct Part<T> {
@@ -142,6 +176,11 @@ impl<K: PartialEq, Q: Request, A: Response> Pairing<K, Q, A> {
     /// A response that nobody asked for: a push, a notification.
     pub(crate) fn unasked(cx: &mut Context<'_>, protocol: &'static Protocol, response: Part<A>) {
         emit(cx, protocol, cx.from.other(), None::<Part<Q>>, Some(response), None);
+    }
+
+    /// A request of `cx.from` that nobody answers.
+    pub(crate) fn one_way(cx: &mut Context<'_>, protocol: &'static Protocol, request: Part<Q>) {
+        emit(cx, protocol, cx.from, Some(request), None::<Part<A>>, None);
     }
 
     /// The request with this key that waits for longest: what the next response of the key answers.

@@ -30,6 +30,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
 mod conversation;
+mod diameter;
 mod dissector;
 mod dns;
 mod exchange;
@@ -42,6 +43,8 @@ mod limits;
 mod macros;
 mod made;
 mod map;
+mod names;
+mod radius;
 mod redis;
 mod registry;
 #[cfg(test)]

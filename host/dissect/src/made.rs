@@ -1,6 +1,19 @@
 //! Values that a dissector makes: records of a fixed form, documents and tables with names from the wire.
 
 use hookline_item::{List, Object, Value};
+use std::fmt::Write as _;
+
+/// What stands in the place of a secret.
+pub(crate) const REDACTED: &str = "REDACTED";
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, b| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{b:02x}");
+        text
+    })
+}
 
 /// A made value.
 #[derive(Clone, Debug, Default, PartialEq)]

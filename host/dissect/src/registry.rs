@@ -1,14 +1,16 @@
 //! All dissectors, one line each. Nothing else names them all.
 
-use crate::{Dissector, dns, http, icmp, redis, tls, totals};
+use crate::{Dissector, diameter, dns, http, icmp, radius, redis, tls, totals};
 
 /// In the order in which they are asked: the most certain probes first.
 static DISSECTORS: &[&Dissector] = &[
-    &http::DISSECTOR,  // a start line
-    &tls::DISSECTOR,   // a record with a hello
-    &redis::DISSECTOR, // a command in an array
-    &dns::DISSECTOR,   // a plausible message
-    &icmp::DISSECTOR,  // a transport of its own
+    &http::DISSECTOR,     // a start line
+    &tls::DISSECTOR,      // a record with a hello
+    &redis::DISSECTOR,    // a command in an array
+    &diameter::DISSECTOR, // a header and an AVP's
+    &radius::DISSECTOR,   // attributes that fill a packet
+    &dns::DISSECTOR,      // a plausible message
+    &icmp::DISSECTOR,     // a transport of its own
     // What sums up a flow is never asked.
     &totals::TCP,
     &totals::UDP,

@@ -5,7 +5,7 @@ use super::{
     frame::{Packet, Record},
     name,
 };
-use crate::made::Made;
+use crate::made::{Made, hex};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hookline_item::Value;
 use nom::{
@@ -390,10 +390,6 @@ fn caa(i: &[u8]) -> Read<'_> {
     let (i, tag) = string(i)?;
     let value = String::from_utf8_lossy(i).into_owned();
     Ok((&[], Made::Fields(vec![("flags", flags.into()), ("tag", tag.into()), ("value", value.into())])))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|b| [b >> 4, b & 15]).filter_map(|d| char::from_digit(d.into(), 16)).collect()
 }
 
 #[cfg(test)]

@@ -1,11 +1,8 @@
 //! One message, and what its item says.
 
 use super::codes::{code_name, type_name};
-use crate::{
-    Context, Draft, Half,
-    exchange::{Request, Response},
-};
-use hookline_item::{Message, Object, Protocol, Value, object};
+use crate::exchange::{Request, Response};
+use hookline_item::{Value, object};
 use nom::{
     IResult,
     bytes::complete::take,
@@ -177,39 +174,4 @@ impl Response for Icmp {
     fn method(&self) -> Cow<'_, str> {
         Request::method(self)
     }
-}
-
-/// A message without a pair.
-#[derive(Debug)]
-struct Alone(Icmp);
-
-impl Message for Alone {
-    fn data(&self) -> Option<&dyn Object> {
-        Some(&self.0)
-    }
-    fn summary(&self) -> Cow<'_, str> {
-        Request::summary(&self.0)
-    }
-    fn method(&self) -> Cow<'_, str> {
-        Request::method(&self.0)
-    }
-    fn status(&self) -> Option<i64> {
-        None
-    }
-}
-
-/// Sends out a message without a pair.
-pub(super) fn emit(cx: &mut Context<'_>, protocol: &'static Protocol, icmp: Icmp, half: Half) {
-    let reversed = cx.from == hookline_item::Sender::Server;
-    cx.emit(Draft {
-        protocol,
-        request: Some(half),
-        response: None,
-        reversed,
-        server_name: String::new(),
-        error: None,
-        anomalies: Vec::new(),
-        unsure: false,
-        message: Box::new(Alone(icmp)),
-    });
 }

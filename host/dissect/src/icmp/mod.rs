@@ -9,7 +9,8 @@ mod codes;
 mod message;
 
 use crate::{
-    Close, Context, Dissector, Half, Outcome, Probe, Session, Transport, Verdict, exchange::Pairing, exchange::Part,
+    Close, Context, Dissector, Half, Outcome, Probe, Session, Transport, Verdict, exchange,
+    exchange::{Pairing, Part},
     macros::protocol_versions,
 };
 use hookline_item::Protocol;
@@ -54,7 +55,7 @@ impl Session for Messages {
         match icmp.echo() {
             Some((key, false)) => self.echoes.request(cx, protocol, key, Part::new(icmp, half)),
             Some((key, true)) => self.echoes.response(cx, protocol, key, Part::new(icmp, half)),
-            None => message::emit(cx, protocol, icmp, half),
+            None => exchange::single(cx, protocol, Part::new(icmp, half)),
         }
         Outcome::Items(bytes.len())
     }

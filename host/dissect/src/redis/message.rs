@@ -3,7 +3,7 @@
 use super::resp;
 use crate::{
     exchange::{Request, Response},
-    made::Made,
+    made::{Made, REDACTED},
 };
 use hookline_item::{Value, object};
 use std::borrow::Cow;
@@ -202,9 +202,6 @@ const KEYLESS: &[&str] = &[
     "XREAD",
     "XREADGROUP",
 ];
-
-/// What stands in the place of a secret.
-const REDACTED: &str = "REDACTED";
 
 /// Whether `name`, in capitals, is a known command.
 pub(super) fn is_command(name: &[u8]) -> bool {

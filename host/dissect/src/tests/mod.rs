@@ -1,8 +1,10 @@
 //! Properties of the whole crate (cuts do not matter, nothing panics, nothing grows without bound), and what the protocols' tests share.
 
+mod diameter;
 mod dns;
 mod http;
 mod icmp;
+mod radius;
 mod redis;
 mod tls;
 mod totals;

@@ -1,6 +1,6 @@
 //! X.509 certificates (RFC 5280): read when somebody asks.
 
-use super::fingerprint::hex;
+use crate::made::hex;
 use hookline_item::{Timestamp, Value, object};
 use sha2::{Digest as _, Sha256};
 use std::time::Duration;

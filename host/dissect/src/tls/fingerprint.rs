@@ -4,9 +4,9 @@ use super::{
     codes::is_grease,
     hello::{ClientHello, ServerHello, extension},
 };
+use crate::made::hex;
 use md5::{Digest as _, Md5};
 use sha2::Sha256;
-use std::fmt::Write as _;
 
 /// What carries the handshake, as the first letter of JA4 says it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -130,15 +130,6 @@ fn hash12(text: &str) -> String {
         return "000000000000".to_owned();
     }
     hex(&Sha256::digest(text)).chars().take(12).collect()
-}
-
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, b| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{b:02x}");
-        text
-    })
 }
 
 #[cfg(test)]
