@@ -39,6 +39,7 @@ mod framed;
 mod fuzz;
 mod http;
 mod icmp;
+mod ldap;
 mod limits;
 mod macros;
 mod made;

@@ -1,6 +1,6 @@
 //! All dissectors, one line each. Nothing else names them all.
 
-use crate::{Dissector, diameter, dns, http, icmp, radius, redis, tls, totals};
+use crate::{Dissector, diameter, dns, http, icmp, ldap, radius, redis, tls, totals};
 
 /// In the order in which they are asked: the most certain probes first.
 static DISSECTORS: &[&Dissector] = &[
@@ -8,6 +8,7 @@ static DISSECTORS: &[&Dissector] = &[
     &tls::DISSECTOR,      // a record with a hello
     &redis::DISSECTOR,    // a command in an array
     &diameter::DISSECTOR, // a header and an AVP's
+    &ldap::DISSECTOR,     // an envelope and an operation
     &radius::DISSECTOR,   // attributes that fill a packet
     &dns::DISSECTOR,      // a plausible message
     &icmp::DISSECTOR,     // a transport of its own

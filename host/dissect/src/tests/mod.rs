@@ -4,6 +4,7 @@ mod diameter;
 mod dns;
 mod http;
 mod icmp;
+mod ldap;
 mod radius;
 mod redis;
 mod tls;
