@@ -5,6 +5,7 @@ mod dns;
 mod http;
 mod icmp;
 mod ldap;
+mod mqtt;
 mod radius;
 mod redis;
 mod tls;
