@@ -46,6 +46,7 @@ mod made;
 mod map;
 mod mqtt;
 mod names;
+mod nats;
 mod radius;
 mod redis;
 mod registry;

@@ -1,5 +1,6 @@
 //! Values that a dissector makes: records of a fixed form, documents and tables with names from the wire.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hookline_item::{List, Object, Value};
 use std::fmt::Write as _;
 
@@ -110,3 +111,28 @@ macro_rules! from_number {
     };
 }
 from_number!(u8 => Number, u16 => Number, u32 => Number, u64 => Number, i8 => Signed, i16 => Signed, i32 => Signed, i64 => Signed, f32 => Float, f64 => Float, bool => Bool, String => Text, &str => Text);
+
+impl From<serde_json::Value> for Made {
+    fn from(value: serde_json::Value) -> Self {
+        use serde_json::Value as Json;
+        match value {
+            Json::Null => Self::Null,
+            Json::Bool(b) => Self::Bool(b),
+            Json::Number(n) => {
+                let signed = || n.as_i64().map(Self::Signed);
+                n.as_u64().map(Self::Number).or_else(signed).unwrap_or_else(|| Self::Float(n.as_f64().unwrap_or(f64::NAN)))
+            }
+            Json::String(text) => Self::Text(text),
+            Json::Array(list) => Self::List(list.into_iter().map(Self::from).collect()),
+            Json::Object(map) => Self::Map(map.into_iter().map(|(name, value)| (name, Self::from(value))).collect()),
+        }
+    }
+}
+
+/// Text as it is, bytes that are none in base64; and whether they are.
+pub(crate) fn text_or_base64(bytes: &[u8]) -> (String, bool) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => (text.to_owned(), false),
+        Err(_) => (STANDARD.encode(bytes), true),
+    }
+}

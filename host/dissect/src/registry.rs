@@ -1,6 +1,6 @@
 //! All dissectors, one line each. Nothing else names them all.
 
-use crate::{Dissector, diameter, dns, http, icmp, ldap, mqtt, radius, redis, tls, totals};
+use crate::{Dissector, diameter, dns, http, icmp, ldap, mqtt, nats, radius, redis, tls, totals};
 
 /// In the order in which they are asked: the most certain probes first.
 static DISSECTORS: &[&Dissector] = &[
@@ -8,6 +8,7 @@ static DISSECTORS: &[&Dissector] = &[
     &tls::DISSECTOR,      // a record with a hello
     &redis::DISSECTOR,    // a command in an array
     &mqtt::DISSECTOR,     // a CONNECT with the protocol's name
+    &nats::DISSECTOR,     // INFO or CONNECT with an object
     &diameter::DISSECTOR, // a header and an AVP's
     &ldap::DISSECTOR,     // an envelope and an operation
     &radius::DISSECTOR,   // attributes that fill a packet

@@ -8,10 +8,9 @@ use super::{
 use crate::{
     Half,
     exchange::{Request, Response},
-    made::{Made, REDACTED},
+    made::{Made, REDACTED, text_or_base64},
     names::name_of,
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hookline_item::{Value, object};
 use nom::{IResult, combinator::rest};
 use std::borrow::Cow;
@@ -248,11 +247,7 @@ fn attribute_of(i: &[u8]) -> IResult<&[u8], (String, Made)> {
     let (i, name) = text(i)?;
     let (i, (_, set)) = any(i)?;
     let secret = SECRETS.contains(&name.split(';').next().unwrap_or_default().to_ascii_lowercase().as_str());
-    let shown = |value: &[u8]| match std::str::from_utf8(value) {
-        _ if secret => REDACTED.to_owned(),
-        Ok(text) => text.to_owned(),
-        Err(_) => STANDARD.encode(value),
-    };
+    let shown = |value: &[u8]| if secret { REDACTED.to_owned() } else { text_or_base64(value).0 };
     let values = Made::Texts(each(set).map(|(_, value)| shown(value)).collect());
     Ok((i, (name, values)))
 }

@@ -7,9 +7,8 @@ use super::{
 };
 use crate::{
     exchange::{Request, Response},
-    made::{Made, REDACTED},
+    made::{Made, REDACTED, text_or_base64},
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hookline_item::{Value, object};
 use nom::{
     IResult, Parser as _,
@@ -186,8 +185,7 @@ impl Packet {
 
     /// The payload as text, or in base64 where it is none.
     fn payload(&self) -> Option<(String, bool)> {
-        let payload = self.read()?.payload?;
-        Some(String::from_utf8(payload).map_or_else(|e| (STANDARD.encode(e.as_bytes()), true), |text| (text, false)))
+        self.read()?.payload.map(|p| text_or_base64(&p))
     }
 }
 

@@ -6,6 +6,7 @@ mod http;
 mod icmp;
 mod ldap;
 mod mqtt;
+mod nats;
 mod radius;
 mod redis;
 mod tls;
