@@ -47,6 +47,7 @@ mod map;
 mod mqtt;
 mod names;
 mod nats;
+mod quic;
 mod radius;
 mod redis;
 mod registry;

@@ -7,6 +7,7 @@ mod icmp;
 mod ldap;
 mod mqtt;
 mod nats;
+mod quic;
 mod radius;
 mod redis;
 mod tls;

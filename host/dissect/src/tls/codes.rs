@@ -13,7 +13,7 @@ pub(super) fn extension(id: u16) -> Cow<'static, str> {
 }
 
 /// The name of an alert's description (RFC 8446 §6); numbers without one as `0x0012`.
-pub(super) fn alert(id: u8) -> Cow<'static, str> {
+pub(crate) fn alert(id: u8) -> Cow<'static, str> {
     named(ALERTS, id.into())
 }
 

@@ -15,7 +15,6 @@ pub(crate) enum Carrier {
     #[default]
     Tcp,
     /// QUIC.
-    #[expect(dead_code, reason = "for the dissector of QUIC, whose hellos are these")]
     Quic,
     /// DTLS.
     Dtls,

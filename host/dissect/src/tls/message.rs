@@ -11,33 +11,33 @@ use std::borrow::Cow;
 
 /// One handshake, from a ClientHello to where encryption begins.
 #[derive(Debug, Default)]
-pub(super) struct Handshake {
-    pub(super) carrier: Carrier,
-    pub(super) client: Option<ClientHello>,
-    pub(super) server: Option<Server>,
-    pub(super) alerts: Vec<Alert>,
+pub(crate) struct Handshake {
+    pub(crate) carrier: Carrier,
+    pub(crate) client: Option<ClientHello>,
+    pub(crate) server: Option<Server>,
+    pub(crate) alerts: Vec<Alert>,
     /// The server asked for another ClientHello with a cookie (HelloVerifyRequest, RFC 6347 §4.2.1).
-    pub(super) verify: bool,
+    pub(crate) verify: bool,
 }
 
 /// The server's side of a handshake.
 #[derive(Debug, Default)]
-pub(super) struct Server {
-    pub(super) hello: ServerHello,
+pub(crate) struct Server {
+    pub(crate) hello: ServerHello,
     pub(super) certificates: Vec<Certificate>,
     carrier: Carrier,
 }
 
 /// An alert that was sent before encryption began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Alert {
-    pub(super) from: Sender,
-    pub(super) fatal: bool,
-    pub(super) description: u8,
+pub(crate) struct Alert {
+    pub(crate) from: Sender,
+    pub(crate) fatal: bool,
+    pub(crate) description: u8,
 }
 
 impl Server {
-    pub(super) fn new(hello: ServerHello, carrier: Carrier) -> Self {
+    pub(crate) fn new(hello: ServerHello, carrier: Carrier) -> Self {
         Self { hello, certificates: Vec::new(), carrier }
     }
 }
@@ -50,7 +50,7 @@ impl Handshake {
     }
 
     /// Whether nothing was seen of it.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.client.is_none() && self.server.is_none() && self.alerts.is_empty()
     }
 

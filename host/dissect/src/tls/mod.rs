@@ -15,10 +15,15 @@ mod message;
 mod record;
 mod session;
 
+pub(crate) use codes::alert;
+pub(crate) use fingerprint::Carrier;
+pub(crate) use hello::{ClientHello, ServerHello};
+pub(crate) use message::{HANDSHAKE_FIELDS, Handshake, Server};
+pub(crate) use record::{Messages, handshake};
+
 use crate::{Dissector, Probe, Transport, Verdict, macros::protocol_versions};
-use fingerprint::Carrier;
 use hookline_item::{Protocol, Sender};
-use record::{DATAGRAM_HEADER_LEN, HEADER_LEN, Header, handshake, kind};
+use record::{DATAGRAM_HEADER_LEN, HEADER_LEN, Header, kind};
 
 pub(crate) static DISSECTOR: Dissector = Dissector {
     name: "tls",
@@ -36,7 +41,7 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
     },
     request: &[],
     response: &[],
-    data: message::HANDSHAKE_FIELDS,
+    data: HANDSHAKE_FIELDS,
     anomalies: anomaly::ALL,
 };
 

@@ -16,7 +16,7 @@ pub(super) mod kind {
 }
 
 /// Types of handshake messages.
-pub(super) mod handshake {
+pub(crate) mod handshake {
     pub(crate) const CLIENT_HELLO: u8 = 1;
     pub(crate) const SERVER_HELLO: u8 = 2;
     pub(crate) const HELLO_VERIFY_REQUEST: u8 = 3;
@@ -81,11 +81,11 @@ fn datagram_header(i: &[u8]) -> IResult<&[u8], (u8, u16, u16, usize)> {
 }
 
 /// A handshake message: its type and its body.
-pub(super) type HandshakeMessage = (u8, Vec<u8>);
+pub(crate) type HandshakeMessage = (u8, Vec<u8>);
 
 /// Puts the handshake messages of one side together.
 #[derive(Debug, Default)]
-pub(super) struct Messages {
+pub(crate) struct Messages {
     /// Bytes of a message over a stream that is not whole.
     bytes: Vec<u8>,
     whole: VecDeque<HandshakeMessage>,
@@ -96,11 +96,11 @@ pub(super) struct Messages {
 
 /// A message over the limit, or bytes that are none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unreadable;
+pub(crate) struct Unreadable;
 
 impl Messages {
     /// The next whole message.
-    pub(super) fn next(&mut self) -> Option<HandshakeMessage> {
+    pub(crate) fn next(&mut self) -> Option<HandshakeMessage> {
         self.whole.pop_front()
     }
 
@@ -111,7 +111,7 @@ impl Messages {
     }
 
     /// Takes what a record over a stream holds.
-    pub(super) fn stream(&mut self, payload: &[u8]) -> Result<(), Unreadable> {
+    pub(crate) fn stream(&mut self, payload: &[u8]) -> Result<(), Unreadable> {
         self.bytes.extend_from_slice(payload);
         let mut done = 0;
         while let Some((kind, len)) = self.bytes.get(done..).and_then(|b| message_header(b).ok()).map(|(_, head)| head) {
