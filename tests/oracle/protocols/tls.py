@@ -1,15 +1,10 @@
-"""TLS: hellos."""
+"""TLS: hellos, those in QUIC too."""
 from message import Message, address, endpoints
 
 
 def truth_messages(truth):
     flows = {c['s']: endpoints(c['a'], c['b']) for c in truth.get('tcp', []) + truth.get('udp', [])}
     for item in truth.get('l7', {}).get('tls', []):
-        if item.get('over') == 'quic':
-            continue
-        # QUIC's ServerHello: in our items of QUIC.
-        if item['hs'] == 'server' and str(item['s']).startswith('u') and item.get('version', 0) >> 8 == 3:
-            continue
         # The first of two fragments of a hello over datagrams: tshark lists both.
         if item.get('over') == 'dtls' and not item.get('ciphers'):
             continue
@@ -21,9 +16,11 @@ def truth_messages(truth):
 
 def our_messages(items):
     for item in items:
-        if item['protocol']['name'] != 'tls':
+        if item['protocol']['name'] not in ('tls', 'quic'):
             continue
         data, frames = item['data'], item['frames']
+        if item['protocol']['name'] == 'quic':
+            data = data.get('tls', {})
         place = endpoints(address(item['src']['ip'], item['src']['port']), address(item['dst']['ip'], item['dst']['port']))
         partial = item['completeness']['grade'] != 'full'
         if 'ja3' in data:

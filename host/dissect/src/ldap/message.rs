@@ -328,12 +328,9 @@ impl Operation {
 
 impl Answer {
     fn entries(&self) -> Value<'static> {
-        let kept = &self.0.found.kept;
-        if kept.is_empty() {
-            Value::Absent
-        } else {
-            Made::List(kept.iter().filter_map(|e| entry(e).ok().map(|(_, made)| made)).collect()).into_value()
-        }
+        let alone = self.0.is(codes::SEARCH_ENTRY).then_some(&self.0.contents);
+        let entries: Vec<_> = self.0.found.kept.iter().chain(alone).filter_map(|e| entry(e).ok()).map(|(_, made)| made).collect();
+        if entries.is_empty() { Value::Absent } else { Made::List(entries).into_value() }
     }
 
     fn of_search(&self, count: u64) -> Option<u64> {

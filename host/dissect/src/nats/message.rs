@@ -27,6 +27,14 @@ impl Operation {
         wire::line(&self.0).and_then(Line::parse).unwrap_or_default()
     }
 
+    /// The operation's name; of an unknown one its first word.
+    fn name(&self) -> Cow<'_, str> {
+        match self.line().op {
+            Op::Unknown => String::from_utf8_lossy(self.0.split(u8::is_ascii_whitespace).next().unwrap_or_default()),
+            op => op.name().into(),
+        }
+    }
+
     /// Headers and payload, as far as they are there.
     fn rest(&self) -> (&[u8], &[u8]) {
         let line = self.line();
@@ -89,7 +97,7 @@ fn text(bytes: &[u8]) -> Option<String> {
 
 object! {
     Operation as o, OPERATION_FIELDS {
-        "op": Str, "INFO, CONNECT, PUB, HPUB, SUB, UNSUB, MSG, HMSG, PING, PONG, +OK, -ERR" => o.line().op.name();
+        "op": Str, "INFO, CONNECT, PUB, HPUB, SUB, UNSUB, MSG, HMSG, PING, PONG, +OK, -ERR" => Value::Str(o.name());
         "subject": Str, "PUB, MSG: subject of the message; SUB: what is subscribed to" => text(o.line().subject);
         "replyTo": Str, "PUB, MSG: subject on which an answer is expected" => text(o.line().reply);
         "sid": Str, "SUB, UNSUB, MSG: subscription, as the client numbers it" => text(o.line().sid);
@@ -111,7 +119,7 @@ impl Request for Operation {
         text(line.subject).or_else(|| text(line.sid)).or_else(|| self.error()).unwrap_or_default().into()
     }
     fn method(&self) -> Cow<'_, str> {
-        self.line().op.name().into()
+        self.name()
     }
 }
 

@@ -59,6 +59,7 @@ mod anomaly {
     use crate::macros::anomalies;
 
     anomalies! {
+        UNKNOWN = "operation-unknown", "A line that is no operation of this protocol, or has not the arguments of one";
         CUT = "message-incomplete", "The message is longer than what is kept, or breaks off";
     }
 }

@@ -39,6 +39,8 @@ impl Framing for Nats {
         };
         match Line::parse(text) {
             Some(line) => Measure::Len(text.len() as u64 + 2 + line.payload.map_or(0, |n| n as u64 + 2)),
+            // A client's mistake: the server says so, and may read on.
+            None if text.iter().all(|b| b.is_ascii_graphic() || *b == b' ') => Measure::Len(text.len() as u64 + 2),
             None => Measure::Broken("no NATS operation where one should begin"),
         }
     }
@@ -48,10 +50,13 @@ impl Framing for Nats {
     }
 
     fn message(&mut self, cx: &mut Context<'_>, bytes: &[u8], half: Half) -> After {
-        let Some(line) = wire::line(bytes).and_then(Line::parse) else { return After::Message };
+        let line = wire::line(bytes).and_then(Line::parse).unwrap_or_default();
         let mut part = Part::new(Operation::new(bytes), half);
         if half.missing > 0 || half.cut > 0 {
             part.anomalies.push(anomaly::CUT);
+        }
+        if line.op == Op::Unknown {
+            part.anomalies.push(anomaly::UNKNOWN);
         }
         if line.op == Op::Connect {
             self.verbose = part.what.is_verbose();

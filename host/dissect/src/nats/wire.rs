@@ -9,7 +9,7 @@ pub(super) const LINE_MAX: usize = 64 << 10;
 const PAYLOAD_MAX: usize = 64 << 20;
 
 /// An operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Op {
     Info,
     Connect,
@@ -23,6 +23,9 @@ pub(super) enum Op {
     Pong,
     Ok,
     Err,
+    /// None that is known: servers answer it with -ERR.
+    #[default]
+    Unknown,
 }
 
 /// Operations and their names on the wire.
@@ -51,7 +54,7 @@ impl Op {
         match self {
             Self::Connect | Self::Pub | Self::Hpub | Self::Sub | Self::Unsub => Some(Sender::Client),
             Self::Info | Self::Msg | Self::Hmsg | Self::Ok | Self::Err => Some(Sender::Server),
-            Self::Ping | Self::Pong => None,
+            Self::Ping | Self::Pong | Self::Unknown => None,
         }
     }
 
@@ -86,12 +89,6 @@ pub(super) struct Line<'a> {
     pub(super) headers: usize,
     /// Bytes that follow the line, their end not counted.
     pub(super) payload: Option<usize>,
-}
-
-impl Default for Op {
-    fn default() -> Self {
-        Self::Ping
-    }
 }
 
 impl<'a> Line<'a> {

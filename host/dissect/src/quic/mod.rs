@@ -51,7 +51,7 @@ fn protocol(version: u32) -> &'static Protocol {
 fn probe(probe: &Probe<'_>) -> Verdict {
     match Packet::parse(probe.bytes) {
         Some((packet, _)) if packet.kind == Kind::Initial && crypto::opens(&packet) => Verdict::Yes(Sender::Client),
-        Some((packet, _)) if packet.is_known() => Verdict::Yes(probe.from),
+        Some((packet, _)) if packet.kind != Kind::VersionNegotiation && packet.has_fixed_bit() => Verdict::Yes(probe.from),
         _ => Verdict::No,
     }
 }
@@ -64,6 +64,7 @@ mod anomaly {
     use crate::macros::anomalies;
 
     anomalies! {
+        CUT = "packet-incomplete", "An Initial packet that goes on beyond what was captured of its datagram";
         SEALED = "initial-undecryptable", "An Initial packet that its keys do not open: the connection began before the capture, or the packet is damaged";
         HELLO = "hello-malformed", "A hello, or what should be one, that cannot be read to its end";
         FRAME = "frame-malformed", "An Initial packet with a frame that may not be in one, or is not whole";

@@ -36,6 +36,8 @@ pub(super) struct Packet<'a> {
     pub(super) bytes: &'a [u8],
     /// Where the packet number begins.
     pub(super) number_at: usize,
+    /// Whether the datagram has it to its end.
+    pub(super) whole: bool,
 }
 
 impl<'a> Packet<'a> {
@@ -43,13 +45,21 @@ impl<'a> Packet<'a> {
     pub(super) fn parse(datagram: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let first = *datagram.first().filter(|b| **b & 0x80 != 0)?;
         let (i, (version, dcid, scid)) = invariant(datagram).ok()?;
-        let base = Packet { kind: Kind::VersionNegotiation, version, dcid, scid, token: &[], bytes: datagram, number_at: datagram.len() };
+        let base = Packet {
+            kind: Kind::VersionNegotiation,
+            version,
+            dcid,
+            scid,
+            token: &[],
+            bytes: datagram,
+            number_at: datagram.len(),
+            whole: true,
+        };
         if version == 0 {
             // The versions that the server supports fill the rest.
             return (!i.is_empty() && i.len() % 4 == 0).then_some((Packet { token: i, ..base }, &[]));
         }
-        // RFC 9000 §17.2: the fixed bit.
-        let kind = kind(version, first >> 4 & 3).filter(|_| first & 0x40 != 0)?;
+        let kind = kind(version, first >> 4 & 3)?;
         if kind == Kind::Retry {
             // A token, and a tag of 16 bytes.
             return (i.len() >= 16).then_some((Packet { kind, token: i.get(..i.len() - 16)?, ..base }, &[]));
@@ -57,8 +67,15 @@ impl<'a> Packet<'a> {
         let (i, token) = if kind == Kind::Initial { length_data(variable).parse(i).ok()? } else { (i, &[][..]) };
         let (i, len) = variable(i).ok()?;
         let number_at = datagram.len() - i.len();
-        let (bytes, rest) = datagram.split_at_checked(number_at.checked_add(usize::try_from(len).ok()?)?)?;
-        Some((Packet { kind, token, bytes, number_at, ..base }, rest))
+        let end = number_at.checked_add(usize::try_from(len).ok()?)?;
+        let whole = end <= datagram.len();
+        let (bytes, rest) = datagram.split_at_checked(end).unwrap_or((datagram, &[]));
+        Some((Packet { kind, token, bytes, number_at, whole, ..base }, rest))
+    }
+
+    /// Whether it has the bit that first packets must have; later ones may not (RFC 9287).
+    pub(super) fn has_fixed_bit(&self) -> bool {
+        self.bytes.first().is_some_and(|b| b & 0x40 != 0)
     }
 
     /// Whether its version is one that is read here, or asks for others.

@@ -41,7 +41,7 @@ impl Session for Quic {
             rest = after;
         }
         // Short headers: the client has what it needs. Padding behind the last packet is none.
-        let goes_on = cx.from == Sender::Client && rest.len() == bytes.len() && rest.first().is_some_and(|b| b & 0xc0 == 0x40);
+        let goes_on = cx.from == Sender::Client && rest.len() == bytes.len() && rest.first().is_some_and(|b| b & 0x80 == 0);
         if goes_on && self.open.as_ref().is_some_and(|o| o.connection.tls.server.is_some()) {
             self.emit(cx, None);
         }
@@ -126,7 +126,8 @@ impl Open {
         match packet.kind {
             Kind::VersionNegotiation => self.connection.offered = packet.versions().collect(),
             Kind::Retry => self.connection.retry = true,
-            Kind::Initial => self.initial(from, packet),
+            Kind::Initial if packet.whole => self.initial(from, packet),
+            Kind::Initial => self.note(anomaly::CUT),
             Kind::ZeroRtt | Kind::Handshake => {}
         }
         if let Some(half) = self.halves.get_mut(from.index()) {

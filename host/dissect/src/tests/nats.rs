@@ -51,6 +51,19 @@ fn a_verbose_connection_is_answered_in_order() {
 }
 
 #[test]
+fn a_clients_mistake_is_answered_and_what_follows_is_read() {
+    let turns: Turns<'_> = &[
+        (CLIENT, b"CONNECT {\"verbose\":true}\r\nPUBLISH x\r\n"),
+        (SERVER, b"+OK\r\n-ERR 'Unknown Protocol Operation'\r\n"),
+        (CLIENT, b"PUB a 1\r\nx\r\n"),
+        (SERVER, b"+OK\r\n"),
+    ];
+    let items = whole(4222, turns);
+    assert_eq!((&items[1]["request"]["op"], &items[1]["response"]["op"]), (&"PUBLISH".into(), &"-ERR".into()));
+    assert_eq!((&items[1]["anomalies"], &items[2]["request"]["subject"]), (&json!(["operation-unknown"]), &"a".into()));
+}
+
+#[test]
 fn any_split_of_nats_gives_the_same_items() {
     assert_cuts_do_not_matter(4222, TALK);
     assert_damage_is_survived(4222, TALK);
@@ -72,7 +85,7 @@ fn a_loss_leaves_the_operations_around_it() {
     c.gap(CLIENT, at(2), 3, &mut out);
     c.bytes(CLIENT, at(2), b"90\r\nPUB b 1\r\nx\r\n", &mut out);
     c.gap(CLIENT, at(3), 100, &mut out);
-    c.bytes(CLIENT, at(3), b"no operation\r\n", &mut out);
+    c.bytes(CLIENT, at(3), b"the rest of a message\r\n", &mut out);
     c.bytes(CLIENT, at(4), b"PUB c 1\r\nx\r\n", &mut out);
     c.close(Close::Fin, at(5), &mut out);
     let subjects: Vec<_> = shown(&out).iter().map(|i| (i["request"]["subject"].clone(), i["anomalies"].clone())).collect();
