@@ -188,6 +188,14 @@ impl<K: PartialEq, Q: Request, A: Response> Pairing<K, Q, A> {
         self.waiting.iter_mut().find(|w| w.key == *key).map(|w| &mut w.request)
     }
 
+    /// The oldest requests are answered by nothing being said, as long as `silent` says so of them.
+    pub(crate) fn silent(&mut self, cx: &mut Context<'_>, silent: impl Fn(&Q) -> bool) {
+        while let Some(waiting) = self.waiting.pop_front_if(|w| silent(&w.request.what)) {
+            self.cost = self.cost.saturating_sub(waiting.request.half.size);
+            emit(cx, waiting.protocol, waiting.from, Some(waiting.request), None::<Part<A>>, None);
+        }
+    }
+
     /// Responses may have been lost: where only the order tells, those that wait cannot be matched any more.
     pub(crate) fn give_up_all(&mut self, cx: &mut Context<'_>) {
         self.give_up(cx, usize::MAX, Close::Evicted);

@@ -44,6 +44,7 @@ mod limits;
 mod macros;
 mod made;
 mod map;
+mod memcached;
 mod mqtt;
 mod names;
 mod nats;

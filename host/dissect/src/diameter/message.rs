@@ -60,7 +60,7 @@ pub(super) fn is_start(bytes: &[u8]) -> Option<bool> {
     }
     let (body, header) = header(bytes).ok()?;
     let len = header.len as usize;
-    if len < HEADER_LEN || len % 4 != 0 {
+    if len < HEADER_LEN || !len.is_multiple_of(4) {
         return Some(false);
     }
     if len == HEADER_LEN {

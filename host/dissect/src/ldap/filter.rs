@@ -28,7 +28,11 @@ fn write(out: &mut String, filter: &[u8], depth: usize) {
     out.push('(');
     match tag & 0x1f {
         n @ 0..=2 => {
-            out.push(['&', '|', '!'][usize::from(n)]);
+            out.push(match n {
+                0 => '&',
+                1 => '|',
+                _ => '!',
+            });
             let mut rest = contents;
             while let Ok((after, _)) = any(rest) {
                 write(out, rest, depth + 1);

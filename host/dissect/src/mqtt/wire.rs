@@ -78,7 +78,7 @@ pub(super) fn is_connect(bytes: &[u8]) -> Option<bool> {
         _ => return Some(false),
     };
     let body = bytes.get(header.header_len..).unwrap_or_default();
-    let name = |n: &[u8]| body.iter().zip(n).all(|(a, b)| a == b).then(|| body.len() >= n.len());
+    let name = |n: &[u8]| body.iter().zip(n).all(|(a, b)| a == b).then_some(body.len() >= n.len());
     match (name(b"\0\x04MQTT"), name(b"\0\x06MQIsdp")) {
         (Some(true), _) | (_, Some(true)) => Some(true),
         (None, None) => Some(false),

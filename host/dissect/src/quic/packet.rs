@@ -89,8 +89,11 @@ impl<'a> Packet<'a> {
     }
 }
 
+/// Version, and the ids of the destination and the source.
+type Invariant<'a> = (u32, &'a [u8], &'a [u8]);
+
 /// What all versions have in common (RFC 8999 §5.1).
-fn invariant(i: &[u8]) -> IResult<&[u8], (u32, &[u8], &[u8])> {
+fn invariant(i: &[u8]) -> IResult<&[u8], Invariant<'_>> {
     let (i, _first) = be_u8(i)?;
     let (i, version) = be_u32(i)?;
     let id_len = || verify(be_u8, |len| *len <= ID_MAX);

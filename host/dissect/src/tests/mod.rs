@@ -5,6 +5,7 @@ mod dns;
 mod http;
 mod icmp;
 mod ldap;
+mod memcached;
 mod mqtt;
 mod nats;
 mod quic;
