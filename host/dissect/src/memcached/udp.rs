@@ -36,9 +36,10 @@ pub(super) fn payload(datagram: &[u8]) -> Option<&[u8]> {
 }
 
 fn frame(datagram: &[u8]) -> Option<(u16, u16, u16, &[u8])> {
-    let (&[a, b, c, d, e, f, g, h], payload) = datagram.split_first_chunk::<FRAME_LEN>()?;
+    let (&[a, b, c, d, e, f, ..], payload) = datagram.split_first_chunk::<FRAME_LEN>()?;
     let (id, sequence, total) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]), u16::from_be_bytes([e, f]));
-    let sound = g == 0 && h == 0 && (1..=DATAGRAMS_MAX).contains(&total) && sequence < total;
+    // The last two bytes must be 0; servers do not look at them, and clients do not care.
+    let sound = (1..=DATAGRAMS_MAX).contains(&total) && sequence < total;
     sound.then_some((id, sequence, total, payload))
 }
 
