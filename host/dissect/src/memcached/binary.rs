@@ -33,12 +33,12 @@ pub(super) struct Packet<'a> {
 
 /// Who sends the packet that `bytes` begin with; `Some(None)` if they begin none, `None` if that cannot be said yet.
 pub(super) fn start(bytes: &[u8]) -> Option<Option<Sender>> {
-    let sender = match bytes.first()? {
-        &REQUEST => Sender::Client,
-        &RESPONSE => Sender::Server,
+    let sender = match *bytes.first()? {
+        REQUEST => Sender::Client,
+        RESPONSE => Sender::Server,
         _ => return Some(None),
     };
-    let Some(&[_, opcode, key_high, key_low, extras, data_type, _, _, a, b, c, d]) = bytes.first_chunk::<12>() else { return None };
+    let [_, opcode, key_high, key_low, extras, data_type, _, _, a, b, c, d] = *bytes.first_chunk::<12>()?;
     let (key, body) = (u16::from_be_bytes([key_high, key_low]), u32::from_be_bytes([a, b, c, d]));
     let sound = crate::names::known_name(OPCODES, opcode.into()).is_some()
         && data_type == 0
