@@ -341,6 +341,15 @@ impl Conversation {
     /// Asks every dissector about what one side said so far.
     fn ask(&self, from: Sender, bytes: &[u8]) -> Answer {
         let probe = Probe { flow: &self.flow, from, bytes };
+        if let Some((dissector, server)) = self.mapped() {
+            // Its own probe knows best who is who; where it does not know the protocol again, the port tells.
+            let role = match (dissector.probe)(&probe) {
+                Verdict::Yes(role) => role,
+                _ if from == server => Sender::Server,
+                _ => Sender::Client,
+            };
+            return Answer::Yes(Start::new(dissector, self, role));
+        }
         let mut answer = Answer::No;
         for dissector in registry::protocols().filter(|d| d.transports.contains(&self.flow.transport)) {
             match (dissector.probe)(&probe) {
@@ -351,6 +360,18 @@ impl Conversation {
         }
         // A datagram is whole: more bytes will not come.
         if self.flow.transport.has_messages() { Answer::No } else { answer }
+    }
+
+    /// The protocol that the user says is spoken on a port of this flow, until something else has begun in it; and whose port that is.
+    fn mapped(&self) -> Option<(&'static Dissector, Sender)> {
+        if self.switches > 0 || self.limits.port_mapping.is_empty() {
+            return None;
+        }
+        [(self.flow.server, Sender::Server), (self.flow.client, Sender::Client)].into_iter().find_map(|(side, server)| {
+            let (_, name) = self.limits.port_mapping.iter().find(|(port, _)| *port == side.port())?;
+            let spoken = |d: &&Dissector| d.name == *name && d.transports.contains(&self.flow.transport);
+            registry::protocols().find(spoken).map(|d| (d, server))
+        })
     }
 
     fn refused(&mut self, from: Sender) {

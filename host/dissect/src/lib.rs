@@ -50,6 +50,7 @@ mod names;
 mod nats;
 mod quic;
 mod radius;
+mod redact;
 mod redis;
 mod registry;
 #[cfg(test)]
@@ -63,4 +64,5 @@ pub use flow::Flow;
 pub use fuzz::fuzz;
 pub use hookline_item::{Close, Transport};
 pub use limits::Limits;
+pub use redact::Redaction;
 pub use registry::protocols;

@@ -1,8 +1,9 @@
 //! What one flow may cost, each limit with its reason.
 
+use crate::Redaction;
 use std::time::Duration;
 
-/// Limits of one conversation. All of them are per flow and side unless they say otherwise.
+/// What is set for all conversations: their limits, which are per flow and side unless they say otherwise, and what the user wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes kept of one side while it is not known which protocol it speaks: a request line with the longest URI that servers take (8 KiB), twice.
@@ -35,6 +36,10 @@ pub struct Limits {
     pub query_timeout: Duration,
     /// Names of oddities kept per item.
     pub anomalies_max: usize,
+    /// What is masked.
+    pub redaction: Redaction,
+    /// Server ports and the names of the protocols that are spoken there, whatever the bytes look like.
+    pub port_mapping: Vec<(u16, &'static str)>,
 }
 
 impl Default for Limits {
@@ -55,6 +60,8 @@ impl Default for Limits {
             queries_max: 1024,
             query_timeout: Duration::from_secs(30),
             anomalies_max: 8,
+            redaction: Redaction::default(),
+            port_mapping: Vec::new(),
         }
     }
 }

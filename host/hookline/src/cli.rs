@@ -54,6 +54,21 @@ pub(crate) struct PluginArgs {
     pub(crate) node: Option<String>,
 }
 
+/// How traffic is dissected.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct DissectArgs {
+    /// Show the values of Authorization, Cookie, Proxy-Authorization and Set-Cookie instead of REDACTED. Passwords in the log-ins of
+    /// other protocols are never shown.
+    #[arg(long)]
+    pub(crate) no_redact: bool,
+    /// Also mask this header field; may be given several times.
+    #[arg(long, value_name = "HEADER")]
+    pub(crate) redact: Vec<String>,
+    /// Read what is said on these server ports as this protocol, whatever it looks like; may be given several times.
+    #[arg(long, value_name = "PROTOCOL=PORT[,PORT...]")]
+    pub(crate) port_map: Vec<String>,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct Read {
     /// A pcap or pcapng file, plain or compressed by gzip or zstd; - is standard input.
@@ -64,6 +79,8 @@ pub(crate) struct Read {
     /// How items are printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) dissect: DissectArgs,
     #[command(flatten)]
     pub(crate) plugins: PluginArgs,
 }
@@ -92,6 +109,8 @@ pub(crate) struct Run {
     /// Also see frames that are not addressed to this machine.
     #[arg(long)]
     pub(crate) promiscuous: bool,
+    #[command(flatten)]
+    pub(crate) dissect: DissectArgs,
     #[command(flatten)]
     pub(crate) plugins: PluginArgs,
     #[command(flatten)]
@@ -151,6 +170,8 @@ pub(crate) struct ScriptRun {
     /// Show what the script emits on standard error instead of delivering it.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) dissect: DissectArgs,
 }
 
 #[derive(Args, Debug)]

@@ -24,10 +24,10 @@ struct Dissection {
 
 impl Lane {
     /// A lane for frames of `source`, captured by `backend`.
-    pub(crate) fn new(node: &str, backend: &'static str, source: &str, seed: u64) -> Self {
+    pub(crate) fn new(node: &str, backend: &'static str, source: &str, seed: u64, limits: Arc<dissect::Limits>) -> Self {
         let node = Arc::new(Node { ip: String::new(), name: node.to_owned() });
         let origin = Arc::new(Origin { node, backend, source: source.into(), vlan: None, tunnels: Vec::new() });
-        let dissection = Dissection { limits: Arc::default(), origin, origins: HashMap::new(), items: Vec::new() };
+        let dissection = Dissection { limits, origin, origins: HashMap::new(), items: Vec::new() };
         Self { streams: Streams::new(Limits::default(), seed), dissection }
     }
 

@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod counters;
 mod delivery;
+mod dissection;
 mod embedded;
 mod error;
 mod fields;

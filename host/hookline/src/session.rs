@@ -2,6 +2,7 @@
 
 use crate::lane::{Counted, Lane};
 use hookline_capture::{CaptureError, Drained, PacketSource};
+use hookline_dissect::Limits;
 use hookline_hooks::Feeder;
 use hookline_item::{Frame, Item, Timestamp};
 use std::{
@@ -22,10 +23,10 @@ pub(crate) struct Session {
 
 impl Session {
     /// A session for `source` on the node `node`.
-    pub(crate) fn new(node: &str, source: &dyn PacketSource, feeder: Option<Feeder>) -> Self {
+    pub(crate) fn new(node: &str, source: &dyn PacketSource, feeder: Option<Feeder>, limits: Arc<Limits>) -> Self {
         // A secret that differs from run to run: nobody can send flows that collide in the table. It has no effect on results.
         let seed = std::hash::RandomState::new().build_hasher().finish();
-        let lane = Lane::new(node, source.backend(), source.source(), seed);
+        let lane = Lane::new(node, source.backend(), source.source(), seed, limits);
         Self { lane, feeder, now: Timestamp(0), items: 0 }
     }
 

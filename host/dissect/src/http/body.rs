@@ -168,7 +168,7 @@ mod tests {
         let mut scan = Scan::default();
         assert_eq!(scan.run(text.as_bytes(), 100), Scanned::Head(text.len()));
         let mut odd = Vec::new();
-        let framing = framing(&scan.take(text.as_bytes()), kind, &mut |a| odd.push(a));
+        let framing = framing(&scan.take(text.as_bytes(), &crate::Redaction::default()), kind, &mut |a| odd.push(a));
         (framing, odd)
     }
 

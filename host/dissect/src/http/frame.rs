@@ -1,5 +1,6 @@
 //! The head of an HTTP/1 message: start line and header fields (RFC 9112 §2-5), found line by line without reading any byte twice.
 
+use crate::Redaction;
 use memchr::{memchr, memmem, memrchr};
 
 /// A part of a header block: start and end.
@@ -75,6 +76,19 @@ impl Head {
     /// Names and values in their order; values without surrounding white space, folds as they are.
     pub(super) fn fields(&self) -> impl DoubleEndedIterator<Item = (&[u8], &[u8])> + ExactSizeIterator {
         self.fields.iter().map(|f| (f.name.of(&self.block), f.value.of(&self.block)))
+    }
+
+    /// Masks what is secret: the values are overwritten, and what is shown instead stands behind the block.
+    fn redact(&mut self, redaction: &Redaction) {
+        for at in 0..self.fields.len() {
+            let Some(masked) = self.field(at).and_then(|(name, value)| redaction.header(name, value)) else { continue };
+            let Some(field) = self.fields.get_mut(at) else { continue };
+            let mut block = std::mem::take(&mut self.block).into_vec();
+            block.get_mut(field.value.0 as usize..field.value.1 as usize).unwrap_or_default().fill(b'*');
+            field.value = Span::new(block.len(), block.len() + masked.len());
+            block.extend(masked);
+            self.block = block.into();
+        }
     }
 
     /// The field at `index`.
@@ -196,10 +210,12 @@ impl Scan {
         });
     }
 
-    /// The head whose block is `bytes`; the scan starts anew.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Head {
+    /// The head whose block is `bytes`, without what is secret; the scan starts anew.
+    pub(super) fn take(&mut self, bytes: &[u8], redaction: &Redaction) -> Head {
         let scan = std::mem::take(self);
-        Head { block: bytes.into(), start: scan.start, fields: scan.fields }
+        let mut head = Head { block: bytes.into(), start: scan.start, fields: scan.fields };
+        head.redact(redaction);
+        head
     }
 }
 
@@ -374,7 +390,7 @@ mod tests {
     fn scan(text: &str) -> Head {
         let mut scan = Scan::default();
         assert_eq!(scan.run(text.as_bytes(), 100), Scanned::Head(text.len()));
-        scan.take(text.as_bytes())
+        scan.take(text.as_bytes(), &Redaction::default())
     }
 
     #[test]
@@ -429,7 +445,7 @@ mod tests {
             assert_eq!(scan.run(&text[..n], 100), Scanned::Need, "{n}");
         }
         assert_eq!(scan.run(text, 100), Scanned::Head(text.len() - 4));
-        assert_eq!(scan.take(text).fields.len(), 2);
+        assert_eq!(scan.take(text, &Redaction::default()).fields.len(), 2);
     }
 
     #[test]

@@ -148,7 +148,7 @@ impl Http {
             Scanned::Bad => return Step::Broken,
         };
         let odd = std::mem::take(&mut side.scan.odd_lines);
-        let head = side.scan.take(bytes.get(..len).unwrap_or_default());
+        let head = side.scan.take(bytes.get(..len).unwrap_or_default(), &cx.limits.redaction);
         side.spoke = true;
         let mut anomalies = Vec::new();
         if odd {
@@ -349,7 +349,7 @@ impl Http {
                 return Step::Broken;
             }
         };
-        let trailers = side.scan.take(bytes.get(..len).unwrap_or_default());
+        let trailers = side.scan.take(bytes.get(..len).unwrap_or_default(), &cx.limits.redaction);
         self.count(cx, len);
         if !trailers.fields.is_empty()
             && let Some(part) = self.queue.open(cx.from)
@@ -404,7 +404,7 @@ impl Http {
         if side.state != State::Head || !side.scan.started() {
             return;
         }
-        let mut part = Part::new(side.scan.take(rest), rest.len(), cx.first, cx.last, cx.limits.decoded_max);
+        let mut part = Part::new(side.scan.take(rest, &cx.limits.redaction), rest.len(), cx.first, cx.last, cx.limits.decoded_max);
         part.gaps += 1;
         match part.head.start {
             Some(StartLine::Request { .. }) if cx.from == Sender::Client => {

@@ -1,7 +1,7 @@
 //! HTTP/1.x.
 
 use super::{CLIENT, SERVER, Turns, assert_cuts_do_not_matter, assert_damage_is_survived, at, shown, tcp, whole};
-use crate::{Close, Conversation, Flow, Limits, Transport, fuzz};
+use crate::{Close, Conversation, Flow, Limits, Redaction, Transport, fuzz};
 use proptest::{collection::vec, prelude::*};
 
 const HTTP: Turns<'_> = &[
@@ -24,13 +24,13 @@ fn http_exchanges_have_the_documented_shape() {
     assert_eq!(first["request"]["method"], "POST");
     assert_eq!(first["request"]["queryString"], serde_json::json!({"x": ["1", "2"], "y": " "}));
     assert_eq!(first["request"]["pathSegments"], serde_json::json!(["a", "b"]));
-    assert_eq!(first["request"]["cookies"], serde_json::json!({"a": "1", "b": "2"}));
+    assert_eq!(first["request"]["cookies"], serde_json::json!({"a": "REDACTED", "b": "REDACTED"}));
     assert_eq!(first["request"]["postData"]["text"], "hello");
     assert_eq!(first["dst"]["name"], "h.example");
     assert_eq!(first["response"]["interim"][0]["status"], 100);
     assert_eq!(first["response"]["content"]["text"], "V2lraXBlZGlh");
-    assert_eq!(first["response"]["headers"]["Set-Cookie"], "s=1; Path=/,t=2");
-    assert_eq!(first["response"]["headerList"][2], serde_json::json!(["set-cookie", "t=2"]));
+    assert_eq!(first["response"]["headers"]["Set-Cookie"], "s=REDACTED; Path=/,t=REDACTED");
+    assert_eq!(first["response"]["headerList"][2], serde_json::json!(["set-cookie", "t=REDACTED"]));
     assert_eq!(first["response"]["trailers"]["X-Trailer"], "yes");
     assert_eq!(items[2]["request"]["headers"]["X-Fold"], "a b");
     assert_eq!(items[2]["response"]["bodySize"], 0);
@@ -254,4 +254,35 @@ const PARTS: &[&[u8]] = &[
 /// A program for the fuzz entry point: who sends which part.
 fn program(parts: &[(u8, usize)], texts: &[&[u8]]) -> Vec<u8> {
     parts.iter().flat_map(|(what, n)| [&[*what, u8::try_from(texts[*n].len()).unwrap()], texts[*n]].concat()).collect()
+}
+
+#[test]
+fn secrets_in_headers_are_masked_unless_nobody_wants_that() {
+    let run = |redaction: Redaction| {
+        let limits = Limits { redaction, ..Limits::default() };
+        let flow = Flow::new(1, Transport::Tcp, "10.0.0.1:40000".parse().unwrap(), "10.0.0.2:80".parse().unwrap());
+        let (mut c, mut out) = (Conversation::new(flow, limits.into()), Vec::new());
+        c.bytes(
+            CLIENT,
+            at(1),
+            b"GET / HTTP/1.1\r\nHost: h\r\nauthorization: Basic dTpwdw==\r\nCookie: sid=hush\r\nX-Key: quiet\r\n\r\n",
+            &mut out,
+        );
+        c.bytes(SERVER, at(2), b"HTTP/1.1 204 No Content\r\nSet-Cookie: sid=hush; Path=/\r\n\r\n", &mut out);
+        (shown(&out).remove(0), format!("{out:?}"))
+    };
+    let (item, debug) = run(Redaction::default().with_headers(["x-key"]));
+    let headers = &item["request"]["headers"];
+    assert_eq!((&headers["Authorization"], &headers["X-Key"]), (&"Basic REDACTED".into(), &"REDACTED".into()));
+    assert_eq!((&item["request"]["cookies"]["sid"], &item["response"]["cookies"]["sid"]), (&"REDACTED".into(), &"REDACTED".into()));
+    for secret in ["dTpwdw==", "hush", "quiet"] {
+        // Not in what is kept of the bytes either.
+        let bytes = secret.bytes().map(|b| b.to_string()).collect::<Vec<_>>().join(", ");
+        assert!(!item.to_string().contains(secret) && !debug.contains(&bytes), "{debug}");
+    }
+    let (item, _) = run(Redaction::none());
+    assert_eq!(
+        (&item["request"]["headers"]["Authorization"], &item["response"]["cookies"]["sid"]),
+        (&"Basic dTpwdw==".into(), &"hush".into())
+    );
 }

@@ -3,6 +3,7 @@
 use super::{CLIENT, SERVER, Turns, assert_cuts_do_not_matter, assert_damage_is_survived, at, shown, tcp, whole};
 use crate::{Close, Conversation, Flow, Limits, Transport};
 use serde_json::json;
+use std::sync::Arc;
 
 const TALK: Turns<'_> = &[
     (CLIENT, b"*2\r\n$4\r\nAUTH\r\n$6\r\nsecret\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nhello\r\n*2\r\n$3\r\nGET\r\n$1\r\nx\r\n"),
@@ -87,4 +88,17 @@ fn a_flow_picked_up_in_its_middle_is_recognised() {
     c.bytes(CLIENT, at(3), b"$1\r\n1\r\n", &mut out);
     let items = shown(&out);
     assert_eq!((&items[0]["src"]["ip"], &items[0]["response"]["value"]), (&"10.0.0.2".into(), &"1".into()));
+}
+
+#[test]
+fn a_port_that_the_user_maps_wins_over_what_the_bytes_look_like() {
+    let limits = Arc::new(Limits { port_mapping: vec![(7000, "redis")], ..Limits::default() });
+    for (client, server, from) in [("10.0.0.1:40000", "10.0.0.2:7000", CLIENT), ("10.0.0.2:7000", "10.0.0.1:40000", SERVER)] {
+        let flow = Flow::new(1, Transport::Tcp, client.parse().unwrap(), server.parse().unwrap());
+        let (mut c, mut out) = (Conversation::new(flow, Arc::clone(&limits)), Vec::new());
+        c.bytes(from, at(1), b"GET /key\r\n", &mut out);
+        c.bytes(from.other(), at(2), b"$1\r\nv\r\n", &mut out);
+        let items = shown(&out);
+        assert_eq!((&items[0]["request"]["key"], &items[0]["dst"]["port"]), (&"/key".into(), &"7000".into()));
+    }
 }

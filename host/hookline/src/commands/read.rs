@@ -19,10 +19,11 @@ use std::{
 
 pub(crate) fn run(args: &Read) -> anyhow::Result<()> {
     let filter = kfl::parse(&args.kfl, false)?;
+    let limits = args.dissect.limits()?;
     let mut source = FileSource::open(&args.file).map_err(error::capture)?;
     let node = args.plugins.node.as_deref().unwrap_or(FILE_NODE);
     let hooks = args.plugins.plugins.as_deref().map(|dir| FileHooks::start(dir, &args.plugins, node)).transpose()?;
-    let mut session = Session::new(node, &source, hooks.as_ref().map(|h| h.host.feeder()));
+    let mut session = Session::new(node, &source, hooks.as_ref().map(|h| h.host.feeder()), limits);
     let mut printer = Printer::new(args.format);
     let mut matched = 0;
     let mut failed = None;

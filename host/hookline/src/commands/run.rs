@@ -26,6 +26,7 @@ const COUNTERS_EVERY: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(args: &Run) -> anyhow::Result<()> {
     let node = plugins::node_name(args.plugins.node.as_deref());
+    let limits = args.dissect.limits()?;
     let options = AfPacketOptions { promiscuous: args.promiscuous, ..AfPacketOptions::default() };
     let mut source = AfPacket::open(&args.interface, &options).map_err(error::capture)?;
     let counters = Counters::default();
@@ -40,7 +41,7 @@ pub(crate) fn run(args: &Run) -> anyhow::Result<()> {
     };
     let service = Service::start(&parts, Arc::new(line_sink))?;
     eprintln!("capturing on {}; dashboard: {} (Ctrl-C ends)", args.interface, service.url());
-    let mut session = Session::new(&node, &source, Some(service.host.feeder()));
+    let mut session = Session::new(&node, &source, Some(service.host.feeder()), limits);
     let result = watch(&mut source, &mut session, &service.stop_flag(), &counters, &mut service.on_item());
     eprintln!("ending: {} items from {} frames", counters.items(), counters.frames());
     drop(session);

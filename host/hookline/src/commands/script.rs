@@ -27,6 +27,7 @@ pub(crate) fn run(args: &ScriptRun) -> anyhow::Result<()> {
     if !matches!(code, Code::Script(..)) {
         return Err(usage(format!("{}: give a .js file", args.file.display())));
     }
+    let limits = args.dissect.limits()?;
     let replay = args.read.is_some();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let (delivery, emitter) = Delivery::start(&runtime, None, replay, Arc::new(line_sink), Box::new(|_| {}))?;
@@ -42,13 +43,13 @@ pub(crate) fn run(args: &ScriptRun) -> anyhow::Result<()> {
     let result = match (&args.read, &args.interface) {
         (Some(file), _) => {
             let mut source = FileSource::open(file).map_err(error::capture)?;
-            let mut session = Session::new(&node, &source, Some(host.feeder()));
+            let mut session = Session::new(&node, &source, Some(host.feeder()), limits);
             pass(&mut source, &mut session, &mut |_, _| {})
         }
         (None, interface) => {
             let mut source =
                 AfPacket::open(interface.as_deref().unwrap_or_default(), &AfPacketOptions::default()).map_err(error::capture)?;
-            let mut session = Session::new(&node, &source, Some(host.feeder()));
+            let mut session = Session::new(&node, &source, Some(host.feeder()), limits);
             watch(&mut source, &mut session, &stop_on_ctrl_c(&runtime), &Counters::default(), &mut |_, _| {})
         }
     };

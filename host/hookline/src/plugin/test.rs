@@ -34,7 +34,7 @@ pub(crate) fn run(file: &Path, read: &Path, expect: Option<&Path>, env: &[String
     let host = host(&Setup { env, node: FILE_NODE, replay: true, now: Timestamp(0) }, Arc::new(outlet))?;
     host.load(&name_of(file), code, manifest)?;
     let mut source = FileSource::open(read).map_err(error::capture)?;
-    let mut session = Session::new(FILE_NODE, &source, Some(host.feeder()));
+    let mut session = Session::new(FILE_NODE, &source, Some(host.feeder()), Arc::default());
     let result = pass(&mut source, &mut session, &mut |_, _| {});
     host.finish();
     result.map_err(error::capture)?;

@@ -111,3 +111,24 @@ fn filters_are_explained() {
     let json = hookline(&["kfl", "a ? b", "--json"]).err;
     assert!(json.contains("\"column\":3"), "{json}");
 }
+
+#[test]
+fn secrets_are_masked_unless_asked_for() {
+    let file = capture("http/http-content-gzip.pcap");
+    let masked = hookline(&["read", &file, "--format", "ndjson"]).out;
+    let shown = hookline(&["read", &file, "--format", "ndjson", "--no-redact"]).out;
+    let also = hookline(&["read", &file, "--format", "ndjson", "--redact", "User-Agent"]).out;
+    assert!(masked.contains("=REDACTED") && !shown.contains("REDACTED"));
+    assert!(masked.contains("\"User-Agent\":\"Mozilla") && also.contains("\"User-Agent\":\"REDACTED\""));
+}
+
+#[test]
+fn ports_are_mapped_and_wrong_mappings_refused() {
+    let file = capture("redis/attr.pcap");
+    let wrong = hookline(&["read", &file, "--port-map", "rediss=7000"]);
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.err.contains("--port-map rediss=7000: there is no protocol rediss") && wrong.err.contains("redis,"), "{}", wrong.err);
+    let count = |map: &str| hookline(&["read", &file, "--port-map", map, "--kfl", "nats", "--format", "ndjson"]).out.lines().count();
+    assert_eq!(count("nats=1"), 0);
+    assert!(count("nats=6379") > 0);
+}

@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Demo) -> anyhow::Result<()> {
 fn once(service: &Service, counters: &Counters) -> anyhow::Result<Vec<PluginStatus>> {
     for (name, bytes) in DEMO_CAPTURES {
         let mut source = paced::at_once(name, bytes).map_err(error::capture)?;
-        let mut session = Session::new(NODE, &source, Some(service.host.feeder()));
+        let mut session = Session::new(NODE, &source, Some(service.host.feeder()), Arc::default());
         pass(&mut source, &mut session, &mut service.on_item()).map_err(error::capture)?;
         counters.set(session.counted(&mut source));
         counters.keep();
@@ -84,7 +84,7 @@ fn show(service: &Service, counters: &Counters, args: &Demo, folder: &Path) -> a
     for (name, bytes) in DEMO_CAPTURES.iter().cycle() {
         let mut source = Paced::new(name, bytes, shown, wall_clock).map_err(error::capture)?;
         // Each showing is a capture of its own: the same connections come again.
-        let mut session = Session::new(NODE, &source, Some(service.host.feeder()));
+        let mut session = Session::new(NODE, &source, Some(service.host.feeder()), Arc::default());
         watch(&mut source, &mut session, &stop, counters, &mut service.on_item()).map_err(error::capture)?;
         counters.keep();
         shown = source.shown();

@@ -1,0 +1,53 @@
+//! What the command line says of dissection: what is masked, and which protocol is spoken where.
+
+use crate::{
+    cli::DissectArgs,
+    error::{Hint, usage},
+};
+use hookline_dissect::{Limits, Redaction, protocols};
+use std::sync::Arc;
+
+impl DissectArgs {
+    /// The settings of the dissectors.
+    pub(crate) fn limits(&self) -> anyhow::Result<Arc<Limits>> {
+        let base = if self.no_redact { Redaction::none() } else { Redaction::default() };
+        let redaction = base.with_headers(self.redact.iter().map(|name| name.trim()));
+        let mut port_mapping = Vec::new();
+        for mapping in &self.port_map {
+            let (protocol, ports) = parse(mapping)?;
+            port_mapping.extend(ports.into_iter().map(|port| (port, protocol)));
+        }
+        Ok(Arc::new(Limits { redaction, port_mapping, ..Limits::default() }))
+    }
+}
+
+/// `PROTOCOL=PORT[,PORT…]`
+fn parse(mapping: &str) -> anyhow::Result<(&'static str, Vec<u16>)> {
+    let wrong = |what: String| usage(format!("--port-map {mapping}: {what}"));
+    let (name, ports) = mapping.split_once('=').ok_or_else(|| wrong("write PROTOCOL=PORT, as in redis=7000".into()))?;
+    let spoken = || protocols().filter(|d| d.transports.iter().any(|t| *t != hookline_dissect::Transport::Icmp));
+    let Some(protocol) = spoken().find(|d| d.name == name.trim()) else {
+        let known: Vec<_> = spoken().map(|d| d.name).collect();
+        let hint = Hint(format!("protocols are {}", known.join(", ")));
+        return Err(wrong(format!("there is no protocol {name}")).context(hint));
+    };
+    let port = |text: &str| match text.trim().parse::<u16>() {
+        Ok(port) if port > 0 => Ok(port),
+        _ => Err(wrong(format!("{text} is no port: 1 to 65535"))),
+    };
+    Ok((protocol.name, ports.split(',').map(port).collect::<Result<_, _>>()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mappings_are_read_and_refused_with_a_reason() {
+        let args = |map: &str| DissectArgs { port_map: vec![map.to_owned()], ..DissectArgs::default() };
+        assert_eq!(args("redis=7000, 7001").limits().unwrap().port_mapping, [(7000, "redis"), (7001, "redis")]);
+        for bad in ["redis", "nope=1", "redis=0", "redis=70000", "redis=", "icmp=1", "tcp=1"] {
+            assert!(args(bad).limits().unwrap_err().downcast_ref::<crate::error::Usage>().is_some(), "{bad}");
+        }
+    }
+}
