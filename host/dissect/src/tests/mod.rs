@@ -1,5 +1,6 @@
 //! Properties of the whole crate (cuts do not matter, nothing panics, nothing grows without bound), and what the protocols' tests share.
 
+mod amqp;
 mod diameter;
 mod dns;
 mod http;
