@@ -46,6 +46,7 @@ mod macros;
 mod made;
 mod map;
 mod memcached;
+mod mongodb;
 mod mqtt;
 mod names;
 mod nats;

@@ -1,6 +1,6 @@
 //! All dissectors, one line each. Nothing else names them all.
 
-use crate::{Dissector, amqp, diameter, dns, http, icmp, ldap, memcached, mqtt, nats, quic, radius, redis, tls, totals};
+use crate::{Dissector, amqp, diameter, dns, http, icmp, ldap, memcached, mongodb, mqtt, nats, quic, radius, redis, tls, totals};
 
 /// In the order in which they are asked: the most certain probes first.
 static DISSECTORS: &[&Dissector] = &[
@@ -9,6 +9,7 @@ static DISSECTORS: &[&Dissector] = &[
     &redis::DISSECTOR,     // a command in an array
     &quic::DISSECTOR,      // a long header of a known version
     &amqp::DISSECTOR,      // a protocol header, or a method's frame with its end
+    &mongodb::DISSECTOR,   // a header and what must follow it
     &mqtt::DISSECTOR,      // a CONNECT with the protocol's name
     &nats::DISSECTOR,      // INFO or CONNECT with an object
     &diameter::DISSECTOR,  // a header and an AVP's

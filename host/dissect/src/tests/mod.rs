@@ -7,6 +7,7 @@ mod http;
 mod icmp;
 mod ldap;
 mod memcached;
+mod mongodb;
 mod mqtt;
 mod nats;
 mod quic;
