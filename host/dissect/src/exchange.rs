@@ -144,6 +144,21 @@ impl<K: PartialEq, Q: Request, A: Response> Pairing<K, Q, A> {
         emit(cx, protocol, cx.from.other(), None::<Part<Q>>, Some(response), None);
     }
 
+    /// A request that is never answered.
+    pub(crate) fn one_way(cx: &mut Context<'_>, protocol: &'static Protocol, request: Part<Q>) {
+        emit(cx, protocol, cx.from, Some(request), None::<Part<A>>, None);
+    }
+
+    /// The oldest requests that `passed` is true of will get no answer, for a reason named `anomaly`; this is no error of the exchange.
+    pub(crate) fn pass_over(&mut self, cx: &mut Context<'_>, anomaly: &'static str, passed: impl Fn(&Q) -> bool) {
+        while let Some(waiting) = self.waiting.pop_front_if(|w| passed(&w.request.what)) {
+            self.cost = self.cost.saturating_sub(waiting.request.half.size);
+            let mut request = waiting.request;
+            request.anomalies.push(anomaly);
+            emit(cx, waiting.protocol, waiting.from, Some(request), None::<Part<A>>, None);
+        }
+    }
+
     /// The request with this key that waits for longest: what the next response of the key answers.
     pub(crate) fn waiting(&mut self, key: &K) -> Option<&mut Part<Q>> {
         self.waiting.iter_mut().find(|w| w.key == *key).map(|w| &mut w.request)

@@ -30,6 +30,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
 mod conversation;
+mod cursor;
 mod dissector;
 mod dns;
 mod exchange;
@@ -42,8 +43,10 @@ mod limits;
 mod macros;
 mod made;
 mod map;
+mod postgresql;
 mod redis;
 mod registry;
+mod remembered;
 #[cfg(test)]
 mod tests;
 mod tls;

@@ -3,6 +3,7 @@
 mod dns;
 mod http;
 mod icmp;
+mod postgresql;
 mod redis;
 mod tls;
 mod totals;
