@@ -183,17 +183,19 @@ impl<K: PartialEq, Q: Request, A: Response> Pairing<K, Q, A> {
         emit(cx, protocol, cx.from, Some(request), None::<Part<A>>, None);
     }
 
+    /// The oldest requests that `passed` is true of are over without an answer, for a reason that may have a name; this is no error.
+    pub(crate) fn pass_over(&mut self, cx: &mut Context<'_>, anomaly: Option<&'static str>, passed: impl Fn(&Q) -> bool) {
+        while let Some(waiting) = self.waiting.pop_front_if(|w| passed(&w.request.what)) {
+            self.cost = self.cost.saturating_sub(waiting.request.half.size);
+            let mut request = waiting.request;
+            request.anomalies.extend(anomaly);
+            emit(cx, waiting.protocol, waiting.from, Some(request), None::<Part<A>>, None);
+        }
+    }
+
     /// The request with this key that waits for longest: what the next response of the key answers.
     pub(crate) fn waiting(&mut self, key: &K) -> Option<&mut Part<Q>> {
         self.waiting.iter_mut().find(|w| w.key == *key).map(|w| &mut w.request)
-    }
-
-    /// The oldest requests are answered by nothing being said, as long as `silent` says so of them.
-    pub(crate) fn silent(&mut self, cx: &mut Context<'_>, silent: impl Fn(&Q) -> bool) {
-        while let Some(waiting) = self.waiting.pop_front_if(|w| silent(&w.request.what)) {
-            self.cost = self.cost.saturating_sub(waiting.request.half.size);
-            emit(cx, waiting.protocol, waiting.from, Some(waiting.request), None::<Part<A>>, None);
-        }
     }
 
     /// Responses may have been lost: where only the order tells, those that wait cannot be matched any more.

@@ -31,6 +31,7 @@
 
 mod amqp;
 mod conversation;
+mod cursor;
 mod diameter;
 mod dissector;
 mod dns;
@@ -50,11 +51,13 @@ mod mongodb;
 mod mqtt;
 mod names;
 mod nats;
+mod postgresql;
 mod quic;
 mod radius;
 mod redact;
 mod redis;
 mod registry;
+mod remembered;
 #[cfg(test)]
 mod tests;
 mod tls;

@@ -1,23 +1,26 @@
 //! All dissectors, one line each. Nothing else names them all.
 
-use crate::{Dissector, amqp, diameter, dns, http, icmp, ldap, memcached, mongodb, mqtt, nats, quic, radius, redis, tls, totals};
+use crate::{
+    Dissector, amqp, diameter, dns, http, icmp, ldap, memcached, mongodb, mqtt, nats, postgresql, quic, radius, redis, tls, totals,
+};
 
 /// In the order in which they are asked: the most certain probes first.
 static DISSECTORS: &[&Dissector] = &[
-    &http::DISSECTOR,      // a start line
-    &tls::DISSECTOR,       // a record with a hello
-    &redis::DISSECTOR,     // a command in an array
-    &quic::DISSECTOR,      // a long header of a known version
-    &amqp::DISSECTOR,      // a protocol header, or a method's frame with its end
-    &mongodb::DISSECTOR,   // a header and what must follow it
-    &mqtt::DISSECTOR,      // a CONNECT with the protocol's name
-    &nats::DISSECTOR,      // INFO or CONNECT with an object
-    &diameter::DISSECTOR,  // a header and an AVP's
-    &ldap::DISSECTOR,      // an envelope and an operation
-    &memcached::DISSECTOR, // a packet's header, or a command with numbers in their places
-    &radius::DISSECTOR,    // attributes that fill a packet
-    &dns::DISSECTOR,       // a plausible message
-    &icmp::DISSECTOR,      // a transport of its own
+    &http::DISSECTOR,       // a start line
+    &tls::DISSECTOR,        // a record with a hello
+    &postgresql::DISSECTOR, // a startup packet, or a chain of typed messages
+    &redis::DISSECTOR,      // a command in an array
+    &quic::DISSECTOR,       // a long header of a known version
+    &amqp::DISSECTOR,       // a protocol header, or a method's frame with its end
+    &mongodb::DISSECTOR,    // a header and what must follow it
+    &mqtt::DISSECTOR,       // a CONNECT with the protocol's name
+    &nats::DISSECTOR,       // INFO or CONNECT with an object
+    &diameter::DISSECTOR,   // a header and an AVP's
+    &ldap::DISSECTOR,       // an envelope and an operation
+    &memcached::DISSECTOR,  // a packet's header, or a command with numbers in their places
+    &radius::DISSECTOR,     // attributes that fill a packet
+    &dns::DISSECTOR,        // a plausible message
+    &icmp::DISSECTOR,       // a transport of its own
     // What sums up a flow is never asked.
     &totals::TCP,
     &totals::UDP,

@@ -75,7 +75,7 @@ impl Memcached {
         }
         let protocol = if bytes.first() == Some(&0x81) { &BINARY } else { &TEXT };
         // Commands that wanted silence before the one that is answered have it.
-        self.exchanges.silent(cx, |command| command.is_quiet() && !part.what.answers(command));
+        self.exchanges.pass_over(cx, None, |command| command.is_quiet() && !part.what.answers(command));
         self.exchanges.response(cx, protocol, key, part);
     }
 }
@@ -136,7 +136,7 @@ impl Framing for Memcached {
             cx.from = Sender::Server;
             self.exchanges.response(cx, &TEXT, self.key, open);
         }
-        self.exchanges.silent(cx, Command::is_quiet);
+        self.exchanges.pass_over(cx, None, Command::is_quiet);
         self.exchanges.close(cx, why);
     }
 }

@@ -10,6 +10,7 @@ mod memcached;
 mod mongodb;
 mod mqtt;
 mod nats;
+mod postgresql;
 mod quic;
 mod radius;
 mod redis;
