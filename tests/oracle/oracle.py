@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares what `hookline read` prints with what tshark says of the same captures.
 
-    oracle.py --hookline PATH [-v] [--only GLOB] [--protocol NAME] CAPTURES TRUTH
+    oracle.py --hookline PATH [-v] [--only GLOB] [--protocol NAME] [--page FILE] CAPTURES TRUTH
 
 For each capture below CAPTURES with a ground truth TRUTH/<path>.json: runs `hookline read FILE --format ndjson`, takes the
 messages of each protocol on both sides, and counts those that match, are missed, or are extra, and fields that differ.
@@ -9,6 +9,8 @@ Differences that are right are listed, with the reason, in differences.md beside
 
 Exit code 1 if, of what is not listed there, more than 1 % of a protocol's messages are missed, more than 0.5 % are extra, or any field
 differs. An extra message that says itself that it is incomplete is no difference: tshark shows only whole ones.
+
+With --page, the table is also written to FILE, in place of the one of a set of captures of the same name.
 
 A protocol is a file in protocols/ with a function `truth_messages(truth)` and a function `our_messages(items)`, both giving (frame, Message).
 """
@@ -128,6 +130,7 @@ def main():
     args.add_argument('--hookline', required=True, help='the binary to test')
     args.add_argument('--only', default='*', help='files to compare, as a glob')
     args.add_argument('--protocol', help='compare only this one')
+    args.add_argument('--page', type=pathlib.Path, help='a Markdown page to write the table to')
     args.add_argument('--jobs', type=int, default=2)
     args.add_argument('-v', '--verbose', action='store_true', help='print each difference')
     args = args.parse_args()
@@ -157,7 +160,32 @@ def main():
                     total[kind + (' listed' if listed else '')] += 1
                     if args.verbose:
                         print('%s %s %s %s: %s' % ('listed' if listed else 'DIFF', file, protocol, what, text))
+    if args.page:
+        write_page(args.page, args.captures.resolve().name, sums, len(files))
     sys.exit(report(sums, len(files)))
+
+
+PAGE = """# Conformance
+
+Messages that `hookline read` and tshark both see in sets of captures that other projects publish, written by `cargo xtask oracle CAPTURES TRUTH`.
+Differences that are right are counted behind a plus sign; their reasons are in [differences.md](../tests/oracle/differences.md).
+*Incomplete* messages say themselves that a part of them is missing; tshark shows only whole ones.
+"""
+
+
+def write_page(page, name, sums, files):
+    """Writes the table of this set into the page, in place of an older one."""
+    text = page.read_text() if page.exists() else PAGE
+    rows = ['## %s: %d captures' % (name, files), '', '| protocol | matched | missed | extra | fields that differ | incomplete | share |', '|---|---:|---:|---:|---:|---:|---:|']
+    for protocol, total in sums.items():
+        wanted = total['matched'] + total['missed']
+        if wanted + total['extra'] == 0:
+            continue
+        cells = ['%d%s' % (total[c], ' + %d' % total[c + ' listed'] if total[c + ' listed'] else '') for c in ('missed', 'extra', 'fields')]
+        rows.append('| %s | %d | %s | %d | %.2f %% |' % (protocol, total['matched'], ' | '.join(cells), total['partial'], total['matched'] / max(wanted, 1) * 100))
+    sections = [s for s in re.split(r'(?m)^(?=## )', text) if not s.startswith('## %s:' % name)]
+    head, sections = sections[0], sections[1:] + ['\n'.join(rows) + '\n\n']
+    page.write_text((head.rstrip() + '\n\n' + ''.join(sorted(sections))).rstrip() + '\n')
 
 
 def report(sums, files):

@@ -26,7 +26,7 @@ cargo xtask COMMAND
   bless [CRATE]        run tests and take their output as expected
   bench [NAME]         benches: pipeline
   fuzz NAME [--seconds N]   fuzz one target of fuzz/src/bin: a protocol, or packet, pcap, streams
-  oracle DIR TRUTHDIR  compare `hookline read` with tshark's ground truth
+  oracle DIR TRUTHDIR  compare `hookline read` with tshark's ground truth; writes docs/conformance.md
 ";
 
 fn main() -> ExitCode {
@@ -102,5 +102,6 @@ fn oracle(captures: &str, truth: &str) -> Result {
     run(cargo().args(["build", "--package", "hookline"]))?;
     let hookline = sh::target_dir().join("debug/hookline");
     let script = root().join("tests/oracle/oracle.py");
-    run(Command::new("python3").arg(script).arg("--hookline").arg(hookline).args([captures, truth]))
+    let page = root().join("docs/conformance.md");
+    run(Command::new("python3").arg(script).arg("--hookline").arg(hookline).arg("--page").arg(page).args([captures, truth]))
 }
