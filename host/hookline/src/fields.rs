@@ -3,7 +3,8 @@
 use hookline_dissect::protocols;
 use hookline_item::{Field, ITEM_FIELDS, Kind, Path, Step};
 
-/// What the field at `path` holds; `None` for names from the wire (headers) and where protocols differ.
+/// What the field at `path` holds; `None` for names from the wire (headers). Where protocols differ, the first in their registry decides, so
+/// that a column keeps its kind when a protocol is added: `response.status` is a number because HTTP's is.
 pub(crate) fn kind_of(path: &Path) -> Option<Kind> {
     let names: Vec<&str> = path
         .steps
@@ -19,18 +20,16 @@ pub(crate) fn kind_of(path: &Path) -> Option<Kind> {
         return Some(field.kind);
     }
     match *first {
-        "request" => agreed(protocols().map(|p| p.request), rest),
-        "response" => agreed(protocols().map(|p| p.response), rest),
-        "data" => agreed(protocols().map(|p| p.data), rest),
+        "request" => of_first(protocols().map(|p| p.request), rest),
+        "response" => of_first(protocols().map(|p| p.response), rest),
+        "data" => of_first(protocols().map(|p| p.data), rest),
         _ => field.below.and_then(|below| find(below, rest)),
     }
 }
 
-/// The kind that all tables which have the field give it.
-fn agreed(tables: impl Iterator<Item = &'static [Field]>, names: &[&str]) -> Option<Kind> {
-    let mut kinds = tables.filter_map(|t| find(t, names));
-    let kind = kinds.next()?;
-    kinds.all(|k| k == kind).then_some(kind)
+/// The kind that the first table which has the field gives it.
+fn of_first(mut tables: impl Iterator<Item = &'static [Field]>, names: &[&str]) -> Option<Kind> {
+    tables.find_map(|t| find(t, names))
 }
 
 fn find(table: &[Field], names: &[&str]) -> Option<Kind> {

@@ -1,6 +1,9 @@
 //! Real captures, and what is printed of them.
 
-use crate::support::{compare, hookline, root};
+use crate::{
+    schema::violations,
+    support::{compare, hookline, root},
+};
 use std::path::PathBuf;
 
 fn captures() -> Vec<PathBuf> {
@@ -9,6 +12,7 @@ fn captures() -> Vec<PathBuf> {
     let files = folders.flat_map(|f| std::fs::read_dir(f).unwrap()).map(|f| f.unwrap().path());
     let mut captures: Vec<PathBuf> = files.filter(|f| f.extension().is_some_and(|e| e == "pcap" || e == "pcapng")).collect();
     captures.sort();
+    assert!(captures.is_sorted_by(|a, b| a.with_extension("") != b.with_extension("")), "two captures have the same name");
     captures
 }
 
@@ -21,6 +25,10 @@ fn captures_give_the_expected_items() {
         let (first, second) = (read(), read());
         assert_eq!(first.code, Some(0), "{}: {}", file.display(), first.err);
         assert_eq!(first.out, second.out, "{}: two runs print the same bytes", file.display());
+        for line in first.out.lines() {
+            let found = violations(&serde_json::from_str(line).unwrap());
+            assert!(found.is_empty(), "{}: {found:?}\n{line}", file.display());
+        }
         // The folder that the repository lies in is no part of what is expected.
         let source = serde_json::to_string(&file.display().to_string()).unwrap();
         let name = serde_json::to_string(&file.file_name().unwrap().to_string_lossy()).unwrap();

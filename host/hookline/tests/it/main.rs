@@ -7,4 +7,5 @@ mod goldens;
 mod layers;
 mod live;
 mod plugins;
+mod schema;
 mod support;
