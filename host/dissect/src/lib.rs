@@ -43,6 +43,7 @@ mod limits;
 mod macros;
 mod made;
 mod map;
+mod mysql;
 mod postgresql;
 mod redis;
 mod registry;

@@ -1,12 +1,13 @@
 //! All dissectors, one line each. Nothing else names them all.
 
-use crate::{Dissector, dns, http, icmp, postgresql, redis, tls, totals};
+use crate::{Dissector, dns, http, icmp, mysql, postgresql, redis, tls, totals};
 
 /// In the order in which they are asked: the most certain probes first.
 static DISSECTORS: &[&Dissector] = &[
     &http::DISSECTOR,       // a start line
     &tls::DISSECTOR,        // a record with a hello
     &postgresql::DISSECTOR, // a startup packet, or a chain of typed messages
+    &mysql::DISSECTOR,      // a handshake, a query in its packet
     &redis::DISSECTOR,      // a command in an array
     &dns::DISSECTOR,        // a plausible message
     &icmp::DISSECTOR,       // a transport of its own

@@ -3,6 +3,7 @@
 mod dns;
 mod http;
 mod icmp;
+mod mysql;
 mod postgresql;
 mod redis;
 mod tls;
