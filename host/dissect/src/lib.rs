@@ -49,6 +49,7 @@ mod map;
 mod memcached;
 mod mongodb;
 mod mqtt;
+mod mysql;
 mod names;
 mod nats;
 mod postgresql;

@@ -1,7 +1,7 @@
 //! All dissectors, one line each. Nothing else names them all.
 
 use crate::{
-    Dissector, amqp, diameter, dns, http, icmp, ldap, memcached, mongodb, mqtt, nats, postgresql, quic, radius, redis, tls, totals,
+    Dissector, amqp, diameter, dns, http, icmp, ldap, memcached, mongodb, mqtt, mysql, nats, postgresql, quic, radius, redis, tls, totals,
 };
 
 /// In the order in which they are asked: the most certain probes first.
@@ -9,6 +9,7 @@ static DISSECTORS: &[&Dissector] = &[
     &http::DISSECTOR,       // a start line
     &tls::DISSECTOR,        // a record with a hello
     &postgresql::DISSECTOR, // a startup packet, or a chain of typed messages
+    &mysql::DISSECTOR,      // a handshake, a query in its packet
     &redis::DISSECTOR,      // a command in an array
     &quic::DISSECTOR,       // a long header of a known version
     &amqp::DISSECTOR,       // a protocol header, or a method's frame with its end

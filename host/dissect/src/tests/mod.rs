@@ -9,6 +9,7 @@ mod ldap;
 mod memcached;
 mod mongodb;
 mod mqtt;
+mod mysql;
 mod nats;
 mod postgresql;
 mod quic;

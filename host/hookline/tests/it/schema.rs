@@ -61,8 +61,7 @@ fn field(field: &Field) -> Value {
 
 /// What in `item` does not follow the published schema.
 pub(crate) fn violations(item: &Value) -> Vec<String> {
-    static SCHEMA: LazyLock<Value> =
-        LazyLock::new(|| serde_json::from_str(&std::fs::read_to_string(root().join("docs/item.schema.json")).unwrap()).unwrap());
+    static SCHEMA: LazyLock<Value> = LazyLock::new(item_schema);
     let schema = &*SCHEMA;
     let mut found = Vec::new();
     check(schema, item, "item", &mut found);
