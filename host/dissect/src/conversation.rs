@@ -271,9 +271,13 @@ impl Conversation {
                 // What is left of a datagram has no continuation.
                 _ if self.flow.transport.has_messages() => return end,
                 Some(Outcome::Need(need)) if need <= self.limits.pending_bytes => return Progress { done, need, switched: false },
-                Some(Outcome::Switched(n, Next::Unknown)) if self.switches < SWITCHES_MAX => {
+                Some(Outcome::Switched(n, next)) if self.switches < SWITCHES_MAX => {
                     self.switches += 1;
-                    self.stage = Stage::Probing { resync: false, tries: 0 };
+                    self.stage = match next {
+                        Next::Opaque => Stage::Opaque,
+                        Next::Unknown => Stage::Probing { resync: false, tries: 0 },
+                        Next::Agreed(session) => Stage::Speaking(session),
+                    };
                     return Progress { done: done.saturating_add(n), need: 0, switched: true };
                 }
                 Some(Outcome::Switched(..)) | None => {

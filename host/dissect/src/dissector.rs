@@ -2,6 +2,7 @@
 
 use crate::{Close, Flow, Limits, Transport};
 use hookline_item::{Completeness, Endpoint, Field, Item, ItemError, Message, Protocol, Seen, Sender, Timestamp};
+use std::fmt;
 
 /// A protocol: how to recognise it, how to read it, what its items have.
 #[derive(Debug)]
@@ -64,7 +65,7 @@ pub enum Verdict {
 }
 
 /// What a session made of the bytes it was given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Outcome {
     /// So many bytes are done with (and their items are out, where they completed some). Never 0 unless there were none.
     Items(usize),
@@ -84,12 +85,23 @@ pub enum Outcome {
 }
 
 /// What a stream carries after a protocol has ended in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Nothing that can be read: encrypted bytes.
     Opaque,
     /// Anything: it is probed anew.
     Unknown,
+    /// The protocol that both sides have agreed on, with what they have agreed on.
+    Agreed(Box<dyn Session>),
+}
+
+impl fmt::Debug for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Opaque => "Opaque",
+            Self::Unknown => "Unknown",
+            Self::Agreed(_) => "Agreed",
+        })
+    }
 }
 
 /// A dissector's state in one flow.

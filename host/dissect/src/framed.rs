@@ -40,7 +40,7 @@ pub(crate) enum Measure {
 }
 
 /// What follows a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum After {
     /// Another.
     Message,

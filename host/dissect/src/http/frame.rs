@@ -34,6 +34,7 @@ pub(super) struct Version {
 impl Version {
     pub(super) const V0_9: Self = Self { major: 0, minor: 9 };
     pub(super) const V1_0: Self = Self { major: 1, minor: 0 };
+    pub(super) const V2_0: Self = Self { major: 2, minor: 0 };
     /// A request line that names none, or not as it should.
     pub(super) const UNKNOWN: Self = Self { major: 0, minor: 0 };
 
@@ -53,7 +54,7 @@ impl Version {
 pub(super) enum StartLine {
     /// `method SP target SP version`
     Request { method: Span, target: Span, version: Version },
-    /// `version SP status SP reason`
+    /// `version SP status SP reason`; the status is 0 where it is not known.
     Status { version: Version, status: u16, reason: Span },
 }
 
@@ -105,6 +106,71 @@ impl Head {
     pub(super) fn value(&self, name: &str) -> Option<&[u8]> {
         self.values(name).next()
     }
+}
+
+/// Makes a head of fields that come one by one, as in HTTP/2.
+#[derive(Default)]
+pub(super) struct HeadBuilder {
+    block: Vec<u8>,
+    fields: Vec<FieldSpan>,
+}
+
+impl HeadBuilder {
+    /// How many fields there are.
+    pub(super) fn fields(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Bytes of their names and values.
+    pub(super) fn len(&self) -> usize {
+        self.block.len()
+    }
+
+    /// Adds a field.
+    pub(super) fn field(&mut self, name: &[u8], value: &[u8]) {
+        let name = self.append(name);
+        let value = self.append(value);
+        self.fields.push(FieldSpan { name, value });
+    }
+
+    fn append(&mut self, text: &[u8]) -> Span {
+        let start = self.block.len();
+        self.block.extend_from_slice(text);
+        Span::new(start, self.block.len())
+    }
+
+    /// A head without a start line.
+    pub(super) fn build(self) -> Head {
+        Head { block: self.block.into(), start: None, fields: self.fields }
+    }
+}
+
+impl Head {
+    /// What an HTTP/2 request has in the place of a start line (RFC 9113 §8.3.1, RFC 8441 §4): pseudo-header fields.
+    pub(super) fn start_request(mut self) -> Self {
+        let method = self.span(":method");
+        let connect = method.of(&self.block) == b"CONNECT" && self.value(":path").is_none();
+        let target = self.span(if connect { ":authority" } else { ":path" });
+        self.start = Some(StartLine::Request { method, target, version: Version::V2_0 });
+        self
+    }
+
+    /// As [`Head::start_request`], of a response (RFC 9113 §8.3.2).
+    pub(super) fn start_response(mut self) -> Self {
+        let digits = self.value(":status").and_then(|v| v.first_chunk::<3>()).filter(|d| d.iter().all(u8::is_ascii_digit));
+        let status = digits.map_or(0, |d| status_code(*d));
+        self.start = Some(StartLine::Status { version: Version::V2_0, status, reason: Span::default() });
+        self
+    }
+
+    fn span(&self, name: &str) -> Span {
+        self.fields.iter().find(|f| f.name.of(&self.block) == name.as_bytes()).map(|f| f.value).unwrap_or_default()
+    }
+}
+
+/// The number that three digits make.
+fn status_code(digits: [u8; 3]) -> u16 {
+    digits.iter().fold(0, |n, d| n * 10 + u16::from(d - b'0'))
 }
 
 /// What a scan came to.
@@ -242,7 +308,7 @@ fn status_line(line: &[u8], from: usize) -> Option<StartLine> {
     let spaces = rest.iter().take_while(|b| **b == b' ').count();
     let rest = rest.get(spaces..).filter(|_| spaces > 0)?;
     let digits = rest.first_chunk::<3>().filter(|d| d.iter().all(u8::is_ascii_digit))?;
-    let status = digits.iter().fold(0, |n, d| n * 10 + u16::from(d - b'0'));
+    let status = status_code(*digits);
     match rest.get(3) {
         None | Some(b' ' | b'\t') => {}
         Some(_) => return None,

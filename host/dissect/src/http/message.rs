@@ -4,6 +4,7 @@ use super::{
     body::Body,
     content::{CONTENT_FIELDS, Content, POST_DATA_FIELDS, PostData, REQUEST_BODY_FIELDS, RequestBody},
     frame::{Head, Span, StartLine, Version, is_token},
+    sub::Sub,
     target::{self, Target},
 };
 use crate::{
@@ -26,8 +27,22 @@ pub(super) struct Part {
     pub(super) last: Seen,
     pub(super) gaps: u32,
     pub(super) missing: u64,
+    /// What only HTTP/2 has.
+    pub(super) h2: Option<H2>,
+    /// What is spoken inside HTTP.
+    pub(super) sub: Sub,
     /// Cap for decoding.
     pub(super) decoded_max: usize,
+}
+
+/// What HTTP/2 messages have besides.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct H2 {
+    pub(super) stream: u32,
+    /// Header fields that refer to HPACK entries that were not seen.
+    pub(super) unknown: u32,
+    /// Whether the server promised the response unasked.
+    pub(super) pushed: bool,
 }
 
 impl Part {
@@ -53,6 +68,14 @@ impl Part {
             Some(StartLine::Request { version, .. } | StartLine::Status { version, .. }) => version,
             None => Version::V0_9,
         }
+    }
+
+    fn stream_id(&self) -> Option<u64> {
+        self.h2.map(|h2| u64::from(h2.stream))
+    }
+
+    fn unknown_headers(&self) -> Option<u64> {
+        self.h2.filter(|h2| h2.unknown > 0).map(|h2| u64::from(h2.unknown))
     }
 
     pub(super) fn mime_type(&self) -> Value<'_> {
@@ -106,9 +129,20 @@ impl Exchange {
         self.request.as_ref().map_or(&[], Request::method)
     }
 
-    /// The request's version, or the response's.
+    /// Both parts, as far as they were seen.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.request.iter().map(|r| &r.part).chain(self.response.iter().map(|r| &r.part))
+    }
+
+    /// The request's version, or the response's; HTTP/2 if the request was upgraded to it.
     pub(super) fn version(&self) -> Option<Version> {
-        self.request.as_ref().map(|r| &r.part).or(self.response.as_ref().map(|r| &r.part)).map(Part::http_version)
+        self.response.as_ref().filter(|r| r.part.h2.is_some()).map(|r| &r.part).or(self.parts().next()).map(Part::http_version)
+    }
+
+    /// Says what is spoken inside.
+    pub(super) fn set_sub(&mut self, sub: Sub) {
+        self.request.iter_mut().for_each(|r| r.part.sub = sub);
+        self.response.iter_mut().for_each(|r| r.part.sub = sub);
     }
 
     /// The host that the request names, without its port.
@@ -138,6 +172,9 @@ impl Message for Exchange {
     fn status(&self) -> Option<i64> {
         self.response.as_ref().and_then(Response::status).map(i64::from)
     }
+    fn sub_protocol(&self) -> &'static str {
+        self.parts().next().map_or("", |part| part.sub.name())
+    }
 }
 
 impl Request {
@@ -153,13 +190,15 @@ impl Request {
     }
 
     fn target(&self) -> Target<'_> {
-        target::split(self.line().1.of(&self.part.head.block), self.method() == b"CONNECT")
+        let target = self.line().1.of(&self.part.head.block);
+        target::split(target, self.method() == b"CONNECT" && !target.starts_with(b"/"))
     }
 
-    /// Who is asked: the authority of the target, which wins (RFC 9112 §3.2.2), or the Host field.
+    /// Who is asked: the authority of the target, which wins (RFC 9112 §3.2.2), HTTP/2's `:authority`, or the Host field.
     fn host(&self) -> Cow<'_, str> {
         let authority = self.target().authority;
-        String::from_utf8_lossy(if authority.is_empty() { self.part.head.value("host").unwrap_or_default() } else { authority })
+        let named = self.part.head.value(":authority").or_else(|| self.part.head.value("host")).unwrap_or_default();
+        String::from_utf8_lossy(if authority.is_empty() { named } else { authority })
     }
 
     fn path_segments(&self) -> Value<'_> {
@@ -201,7 +240,7 @@ impl Response {
 
 fn status(part: &Part) -> Option<u16> {
     match part.head.start {
-        Some(StartLine::Status { status, .. }) => Some(status),
+        Some(StartLine::Status { status, .. }) => (status != 0).then_some(status),
         _ => None,
     }
 }
@@ -330,11 +369,11 @@ impl Request {
 object! {
     Request as r, REQUEST_FIELDS {
         "method": Str, "Request method (RFC 9110 §9)" => Value::lossy(r.method());
-        "url": Str, "Request target as it stands in the request line (RFC 9112 §3.2)" => r.part.text(r.line().1).into_owned();
+        "url": Str, "Request target as it stands in the request line (RFC 9112 §3.2); :path in HTTP/2" => r.part.text(r.line().1).into_owned();
         "path": Str, "Path of the target; * in asterisk form, empty in authority form" => Value::lossy(r.target().path);
         "pathSegments": List, "The path's segments as texts" => r.path_segments();
         "queryString": Object, "Query parameters, decoded; a repeated name has a list" => Value::MadeObject(Box::new(Map::new(Repeats::Listed, target::pairs(r.target().query))));
-        "httpVersion": Str, "HTTP/0.9, HTTP/1.0 or HTTP/1.1; as it stands there if it is none of these" => version_text(&r.part);
+        "httpVersion": Str, "HTTP/0.9, HTTP/1.0, HTTP/1.1 or HTTP/2.0; as it stands there if it is none of these" => version_text(&r.part);
         "host": Str, "Authority of the target, or the Host field (RFC 9110 §7.2)" => Value::Str(r.host());
         "headers": Object, "Header fields by name, in Go's canonical case; repeats are joined with a comma" => r.part.headers();
         "headerList": List, "Header fields as [name, value], order, case and repeats as sent" => r.part.header_list();
@@ -343,7 +382,10 @@ object! {
         "headersSize": U64, "Bytes of the request line and the header fields" => r.part.head_len;
         "bodySize": U64, "Bytes of the body after transfer coding, before content coding" => r.part.body.size;
         "body": Object(REQUEST_BODY_FIELDS), "The body; absent without one" => r.body();
-        "trailers": Object, "Trailer fields by name, after a chunked body" => r.part.trailers();
+        "trailers": Object, "Trailer fields by name, after a chunked body or in HTTP/2" => r.part.trailers();
+        "streamId": U64, "HTTP/2: the stream (RFC 9113 §5)" => r.part.stream_id();
+        "pushed": Bool, "HTTP/2: there if the server promised the response unasked (RFC 9113 §8.4)" => r.part.h2.filter(|h2| h2.pushed).map(|h2| h2.pushed);
+        "unknownHeaders": U64, "HTTP/2: header fields left out because what they refer to was sent before the capture began, or lost" => r.part.unknown_headers();
     }
 }
 
@@ -351,7 +393,7 @@ object! {
     Response as r, RESPONSE_FIELDS {
         "status": U64, "Status code (RFC 9110 §15); absent in HTTP/0.9" => r.status();
         "statusText": Str, "Reason phrase" => Value::Str(status_text(&r.part));
-        "httpVersion": Str, "HTTP/0.9, HTTP/1.0 or HTTP/1.1" => version_text(&r.part);
+        "httpVersion": Str, "HTTP/0.9, HTTP/1.0, HTTP/1.1 or HTTP/2.0" => version_text(&r.part);
         "headers": Object, "Header fields by name, in Go's canonical case; repeats are joined with a comma" => r.part.headers();
         "headerList": List, "Header fields as [name, value], order, case and repeats as sent" => r.part.header_list();
         "cookies": Object, "Cookies that are set, by name" => r.cookies();
@@ -359,7 +401,9 @@ object! {
         "redirectURL": Str, "Location field, or empty" => r.part.head.value("location").map_or(Value::from(""), Value::lossy);
         "headersSize": U64, "Bytes of the status line and the header fields" => r.part.head_len;
         "bodySize": U64, "Bytes of the body after transfer coding, before content coding" => r.part.body.size;
-        "trailers": Object, "Trailer fields by name, after a chunked body" => r.part.trailers();
+        "trailers": Object, "Trailer fields by name, after a chunked body or in HTTP/2" => r.part.trailers();
+        "streamId": U64, "HTTP/2: the stream (RFC 9113 §5)" => r.part.stream_id();
+        "unknownHeaders": U64, "HTTP/2: header fields left out because what they refer to was sent before the capture began, or lost" => r.part.unknown_headers();
         "interim": List(INTERIM_FIELDS), "1xx responses before this one: status, statusText, headers" => r.interim();
     }
 }

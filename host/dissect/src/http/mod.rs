@@ -1,14 +1,15 @@
-//! HTTP/1.x over TCP: RFC 9110 (semantics), RFC 9112 (messages), RFC 1945 (HTTP/1.0 and 0.9).
+//! HTTP over TCP: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 9113 (HTTP/2, in [`v2`]), RFC 1945 (HTTP/1.0 and 0.9).
 //!
-//! Default ports 80, 8080, 8000, 3128; recognised by its start lines on any port (HTTP/0.9 on these), also in the middle of
-//! a flow.
+//! Default ports 80, 8080, 8000, 3128; recognised by its start lines or frames on any port (HTTP/0.9 on these), also in the middle of
+//! a flow. All versions share what their messages are ([`message`]); [`connection`] tells which one is spoken.
 //! Read: pipelining, chunked coding with extensions and trailers, interim responses, bodies until close, obsolete folds, bare LF,
-//! arbitrary methods and forms of target, `CONNECT` (the stream is opaque after 2xx) and `Upgrade` (opaque after 101).
+//! arbitrary methods and forms of target, `CONNECT` (what follows a 2xx is probed anew) and `Upgrade` to HTTP/2 and TLS (opaque after another 101).
 //! Not read: multipart/byteranges as a framing (RFC 2616 §4.4, gone since RFC 7230).
 //!
 //! Limits (see [`crate::Limits`]): `head_max`, `fields_max`, `body_max`, `decoded_max`, `requests_max`, `requests_bytes_max`, `interim_max`.
 
 mod body;
+mod connection;
 mod content;
 mod decode;
 mod frame;
@@ -16,7 +17,9 @@ mod message;
 mod pair;
 mod params;
 mod session;
+mod sub;
 mod target;
+mod v2;
 
 use crate::{Dissector, Probe, Transport, Verdict, macros::protocol_versions};
 use frame::Opening;
@@ -24,13 +27,13 @@ use hookline_item::Sender;
 
 pub(crate) static DISSECTOR: Dissector = Dissector {
     name: "http",
-    doc: "HTTP/1.x (RFC 9110, RFC 9112) and HTTP/0.9 (RFC 1945) over TCP; upgraded and tunnelled streams are opaque",
-    protocols: &[&HTTP_11, &HTTP_10, &HTTP_09],
+    doc: "HTTP/2 (RFC 9113) and gRPC in it, HTTP/1.x (RFC 9110, RFC 9112) and HTTP/0.9 (RFC 1945) over TCP",
+    protocols: &[&HTTP_2, &GRPC, &HTTP_11, &HTTP_10, &HTTP_09],
     transports: &[Transport::Tcp],
     ports: &[80, 8080, 8000, 3128],
     begins_late: false,
     probe,
-    new_session: |_, _| Box::new(session::Http::default()),
+    new_session: |flow, _| Box::new(connection::Connection::new(flow)),
     request: message::REQUEST_FIELDS,
     response: message::RESPONSE_FIELDS,
     data: &[],
@@ -38,6 +41,10 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
 };
 
 fn probe(probe: &Probe<'_>) -> Verdict {
+    match v2::probe(probe) {
+        Verdict::No => {}
+        verdict => return verdict,
+    }
     match frame::opening(probe.bytes) {
         Opening::Request => Verdict::Yes(Sender::Client),
         Opening::Response => Verdict::Yes(Sender::Server),
@@ -49,6 +56,8 @@ fn probe(probe: &Probe<'_>) -> Verdict {
 }
 
 protocol_versions! { "http", "tcp", ["80", "443", "8080"];
+    HTTP_2 = "2", "HTTP/2", "Hypertext Transfer Protocol Version 2 (HTTP/2)", "https://www.rfc-editor.org/rfc/rfc9113";
+    GRPC = "2", "gRPC", "gRPC over HTTP/2", "https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md";
     HTTP_11 = "1.1", "HTTP", "Hypertext Transfer Protocol -- HTTP/1.1", "https://www.rfc-editor.org/rfc/rfc9112";
     HTTP_10 = "1.0", "HTTP", "Hypertext Transfer Protocol -- HTTP/1.0", "https://www.rfc-editor.org/rfc/rfc1945";
     HTTP_09 = "0.9", "HTTP", "Hypertext Transfer Protocol -- HTTP/0.9", "https://www.rfc-editor.org/rfc/rfc1945#section-4.1";
@@ -71,6 +80,9 @@ mod anomaly {
         BODY_CUT = "body-incomplete", "The body breaks off: lost bytes or an early end";
         HOST_MISSING = "host-missing", "An HTTP/1.1 request without Host (RFC 9112 §3.2)";
         RESYNC = "resynchronised", "Bytes before this message could not be read";
+        HPACK_UNSEEN = "hpack-entries-unseen", "HTTP/2 header fields are left out because what they refer to was sent before the capture began, or lost";
+        HPACK_BROKEN = "header-block-invalid", "An HTTP/2 header block breaks the rules of HPACK (RFC 7541) or breaks off; the fields before are kept";
+        FIELDS_CUT = "header-fields-cut", "More header fields than are kept";
         EARLY = "early-response", "The response began before the request was whole";
     }
 }

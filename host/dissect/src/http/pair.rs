@@ -1,12 +1,16 @@
 //! Who waits for what on one connection: responses come in the order of the requests (RFC 9112 §9.3).
 
 use super::{
-    HTTP_09, HTTP_10, HTTP_11,
+    GRPC, HTTP_2, HTTP_09, HTTP_10, HTTP_11,
     frame::Version,
     message::{Exchange, Interim, Part, Request, Response},
+    sub::Sub,
 };
-use crate::{Close, Context, Draft};
-use hookline_item::{ErrorKind, ItemError, Sender, Timestamp};
+use crate::{
+    Close, Context, Draft,
+    exchange::{pair_not_found, unanswered},
+};
+use hookline_item::{ItemError, Protocol, Sender, Timestamp};
 use std::{collections::VecDeque, time::Duration};
 
 /// The exchanges of one connection that are not over, in the order of their requests.
@@ -28,18 +32,34 @@ pub(super) struct Waiting {
     pub(super) interim: Vec<Interim>,
     pub(super) anomalies: Vec<&'static str>,
     pub(super) request_done: bool,
-    response_done: bool,
+    pub(super) response_done: bool,
     /// A response without a request that stays for a while: where the client's bytes had to wait for others, the request comes after it.
     held: bool,
 }
 
 impl Waiting {
-    fn asking(part: Part) -> Self {
+    pub(super) fn asking(part: Part) -> Self {
         Self { exchange: Box::new(Exchange { request: Some(Request { part }), response: None }), ..Self::default() }
     }
 
     pub(super) fn answer(&mut self, part: Part) {
         self.exchange.response = Some(Response { part, interim: std::mem::take(&mut self.interim) });
+    }
+
+    /// The message of `from`.
+    pub(super) fn part(&mut self, from: Sender) -> Option<&mut Part> {
+        match from {
+            Sender::Client => self.exchange.request.as_mut().map(|r| &mut r.part),
+            Sender::Server => self.exchange.response.as_mut().map(|r| &mut r.part),
+        }
+    }
+
+    /// Whether the message of `from` is over.
+    pub(super) fn done(&mut self, from: Sender) -> &mut bool {
+        match from {
+            Sender::Client => &mut self.request_done,
+            Sender::Server => &mut self.response_done,
+        }
     }
 
     /// Bytes that its request holds.
@@ -79,8 +99,8 @@ impl Queue {
     /// The message that `from` is sending.
     pub(super) fn open(&mut self, from: Sender) -> Option<&mut Part> {
         match from {
-            Sender::Client => self.asking()?.exchange.request.as_mut().map(|r| &mut r.part),
-            Sender::Server => self.answering()?.exchange.response.as_mut().map(|r| &mut r.part),
+            Sender::Client => self.asking()?.part(from),
+            Sender::Server => self.answering()?.part(from),
         }
     }
 
@@ -92,10 +112,7 @@ impl Queue {
         };
         if let Some(waiting) = open {
             waiting.anomalies.extend_from_slice(anomalies);
-            match cx.from {
-                Sender::Client => waiting.request_done = true,
-                Sender::Server => waiting.response_done = true,
-            }
+            *waiting.done(cx.from) = true;
         }
         self.emit_done(cx);
     }
@@ -114,6 +131,23 @@ impl Queue {
     /// Whether the last request asks for a tunnel and is not answered: what the client sends now may be the tunnel's.
     pub(super) fn asks_for_tunnel(&self) -> bool {
         self.waiting.back().is_some_and(|w| w.request_done && w.exchange.response.is_none() && w.exchange.method() == b"CONNECT")
+    }
+
+    /// Whether the last request asks for another protocol and is not answered, as above.
+    pub(super) fn asks_to_upgrade(&self) -> bool {
+        let asks = |w: &Waiting| w.exchange.request.as_ref().is_some_and(|r| r.part.head.value("upgrade").is_some());
+        self.waiting.back().is_some_and(|w| w.request_done && w.exchange.response.is_none() && asks(w))
+    }
+
+    /// The exchange that was answered with 101, its request being that of another protocol's first exchange; the answer is interim to it.
+    pub(super) fn take_upgraded(&mut self) -> Option<Waiting> {
+        let at = self.waiting.iter().position(|w| !w.response_done && w.exchange.request.is_some())?;
+        let mut waiting = self.waiting.remove(at)?;
+        self.cost = self.cost.saturating_sub(waiting.cost());
+        let answer = waiting.exchange.response.take()?;
+        waiting.interim = answer.interim;
+        waiting.interim.push(Interim(answer.part));
+        Some(waiting)
     }
 
     /// Counts bytes that a request has come to hold.
@@ -210,36 +244,51 @@ impl Queue {
 }
 
 fn emit(cx: &mut Context<'_>, waiting: Waiting, why: Option<Close>) {
-    let Waiting { exchange, mut anomalies, .. } = waiting;
-    let (asked, answered) = (exchange.request.is_some(), exchange.response.is_some());
-    let error = match (asked, answered, why) {
-        (true, true, _) => None,
-        (false, _, _) => Some(ItemError { kind: ErrorKind::PairNotFound, msg: "the request of this response was not seen".into() }),
-        (true, false, Some(Close::Reset)) => {
-            Some(ItemError { kind: ErrorKind::Connection, msg: "the connection was reset before a response came".into() })
-        }
-        (true, false, _) => Some(ItemError { kind: ErrorKind::Timeout, msg: "no response was seen".into() }),
-    };
+    let error = lacking(&waiting, why);
+    send(cx, waiting, error);
+}
+
+/// Why one half of an exchange is missing, if it is; `why` it goes out before it is whole.
+pub(super) fn lacking(waiting: &Waiting, why: Option<Close>) -> Option<ItemError> {
+    match (&waiting.exchange.request, &waiting.exchange.response) {
+        (Some(_), Some(_)) => None,
+        (None, _) => Some(pair_not_found()),
+        (Some(_), None) => Some(unanswered(why.unwrap_or(Close::End))),
+    }
+}
+
+/// Sends an exchange out.
+pub(super) fn send(cx: &mut Context<'_>, waiting: Waiting, error: Option<ItemError>) {
+    let Waiting { mut exchange, mut anomalies, .. } = waiting;
+    let whole = exchange.request.is_some() && exchange.response.is_some();
     anomalies.sort_unstable();
     anomalies.dedup();
     anomalies.truncate(cx.limits.anomalies_max);
-    let protocol = match exchange.version() {
-        Some(Version::V0_9) => &HTTP_09,
-        Some(Version::V1_0) => &HTTP_10,
-        _ => &HTTP_11,
-    };
+    let sub = Sub::of(&exchange);
+    exchange.set_sub(sub);
     cx.emit(Draft {
-        protocol,
+        protocol: protocol(exchange.version(), sub),
         request: exchange.request.as_ref().map(|r| r.part.half()),
         response: exchange.response.as_ref().map(|r| r.part.half()),
         reversed: false,
         server_name: exchange.server_name(),
         error,
         anomalies,
-        unsure: cx.flow.mid_stream && !(asked && answered),
+        unsure: cx.flow.mid_stream && !whole,
         message: exchange,
     });
 }
 
+/// The protocol of an exchange in `version` that carries `sub`.
+fn protocol(version: Option<Version>, sub: Sub) -> &'static Protocol {
+    match (version, sub) {
+        (Some(Version::V2_0), Sub::Grpc) => &GRPC,
+        (Some(Version::V2_0), Sub::None) => &HTTP_2,
+        (Some(Version::V0_9), _) => &HTTP_09,
+        (Some(Version::V1_0), _) => &HTTP_10,
+        _ => &HTTP_11,
+    }
+}
+
 /// How long a response waits for a request that was sent before it: reassembly waits no longer for lost bytes.
-const HOLD: Duration = Duration::from_secs(10);
+pub(super) const HOLD: Duration = Duration::from_secs(10);

@@ -5,9 +5,10 @@ use super::{
     body::{self, Chunk, Framing, Kind},
     frame::{self, Opening, Scan, Scanned, StartLine, Version},
     message::{Interim, Part},
-    pair::Queue,
+    pair::{Queue, Waiting},
+    v2::Http2,
 };
-use crate::{Close, Context, Next, Outcome, Session};
+use crate::{Close, Context, Next, Outcome, Session, framed::Framed};
 use hookline_item::{Sender, Timestamp};
 
 /// One connection.
@@ -139,6 +140,9 @@ impl Http {
         if cx.from == Sender::Client && self.queue.asks_for_tunnel() {
             return Step::Need(bytes.len() + 1);
         }
+        if cx.from == Sender::Client && self.queue.asks_to_upgrade() && frame::opening(bytes) == Opening::Other {
+            return Step::Need(bytes.len() + 1);
+        }
         let (head_max, fields_max) = (cx.limits.head_max, cx.limits.fields_max);
         let side = self.side(cx.from);
         let len = match side.scan.run(bytes, fields_max) {
@@ -214,23 +218,33 @@ impl Http {
             anomalies.push(anomaly::EARLY);
         }
         let method = waiting.exchange.method();
-        let next = if status == 101 { upgrade(&part) } else { Next::Unknown };
         let tunnel = status == 101 || (method == b"CONNECT" && (200..300).contains(&status));
         let kind = if tunnel || matches!(status, 204 | 304) || method == b"HEAD" { Kind::Bodiless } else { Kind::Response };
         let framing = body::framing(&part.head, kind, &mut |a| note(&mut anomalies, a));
         waiting.answer(part);
         waiting.anomalies.append(&mut anomalies);
         match framing {
-            _ if tunnel => {
-                waiting.request_done = true;
-                self.finish(cx, &[]);
-                self.close(cx, [&[], &[]], Close::Fin);
-                return Step::Switched(len, next);
-            }
+            _ if tunnel => return Step::Switched(len, self.switch(cx, status)),
             Some(framing) => self.side(cx.from).state = State::Body(framing),
             None => self.finish(cx, &[]),
         }
         Step::Done(len)
+    }
+
+    /// The stream carries something else from here on: what a tunnel does, or what 101 says.
+    fn switch(&mut self, cx: &mut Context<'_>, status: u16) -> Next {
+        let next = if status == 101 { upgrade(self.queue.answered()) } else { Upgrade::Unknown };
+        let asked = (next == Upgrade::Http2).then(|| self.queue.take_upgraded()).flatten();
+        if asked.is_none() {
+            self.queue.answered().request_done = true;
+            self.finish(cx, &[]);
+        }
+        self.close(cx, [&[], &[]], Close::Fin);
+        match (next, asked) {
+            (Upgrade::Http2, Some(asked)) => Next::Agreed(Box::new(Framed::new(Http2::upgraded(cx, asked), cx.flow))),
+            (Upgrade::Unknown | Upgrade::Http2, _) => Next::Unknown,
+            (Upgrade::Opaque, _) => Next::Opaque,
+        }
     }
 
     /// 1xx: belongs to the exchange and does not end it (RFC 9110 §15.2).
@@ -443,10 +457,27 @@ fn note(anomalies: &mut Vec<&'static str>, name: &'static str) {
     }
 }
 
-/// What follows a 101: the protocol that its Upgrade field names (RFC 9110 §7.8). Of these only TLS (RFC 2817) can be told by its first bytes.
-fn upgrade(part: &Part) -> Next {
-    let tls = part.head.values("upgrade").any(|v| v.get(..4).is_some_and(|name| name.eq_ignore_ascii_case(b"TLS/")));
-    if tls { Next::Unknown } else { Next::Opaque }
+/// What follows a 101: the protocol that its Upgrade field names (RFC 9110 §7.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Upgrade {
+    /// `h2c` (RFC 7540 §3.2).
+    Http2,
+    /// TLS (RFC 2817), which is told by its first bytes.
+    Unknown,
+    /// One that is not known here.
+    Opaque,
+}
+
+fn upgrade(waiting: &Waiting) -> Upgrade {
+    let Some(response) = &waiting.exchange.response else { return Upgrade::Opaque };
+    let names = response.part.head.values("upgrade").flat_map(|v| v.split(|b| *b == b',')).map(<[u8]>::trim_ascii);
+    let starts = |name: &[u8], with: &[u8]| name.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+    let known = |name: &[u8]| match name {
+        _ if name.eq_ignore_ascii_case(b"h2c") => Some(Upgrade::Http2),
+        _ if starts(name, b"TLS/") => Some(Upgrade::Unknown),
+        _ => None,
+    };
+    names.into_iter().find_map(known).unwrap_or(Upgrade::Opaque)
 }
 
 fn check_version(part: &Part, version: Version, anomalies: &mut Vec<&'static str>) {
