@@ -80,7 +80,7 @@ impl Head {
     }
 
     /// Masks what is secret: the values are overwritten, and what is shown instead stands behind the block.
-    fn redact(&mut self, redaction: &Redaction) {
+    pub(super) fn redact(&mut self, redaction: &Redaction) {
         for at in 0..self.fields.len() {
             let Some(masked) = self.field(at).and_then(|(name, value)| redaction.header(name, value)) else { continue };
             let Some(field) = self.fields.get_mut(at) else { continue };

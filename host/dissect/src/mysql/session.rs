@@ -66,7 +66,7 @@ impl Framing for Mysql {
         while let Some((packet, cut)) = self.packets(cx.from).next(cx.limits.message_max) {
             let half = Half { size: std::mem::take(&mut size), cut, ..half };
             let after = self.packet(cx, &packet, half);
-            if after != After::Message {
+            if !matches!(after, After::Message) {
                 return after;
             }
         }

@@ -4,6 +4,7 @@ mod amqp;
 mod diameter;
 mod dns;
 mod http;
+mod http2;
 mod icmp;
 mod ldap;
 mod memcached;

@@ -262,7 +262,8 @@ impl Http2 {
         }
     }
 
-    fn trailers(&mut self, cx: &mut Context<'_>, stream: u32, block: Block, half: Half) {
+    fn trailers(&mut self, cx: &mut Context<'_>, stream: u32, mut block: Block, half: Half) {
+        block.head.redact(&cx.limits.redaction);
         let Some(waiting) = self.streams.get(stream) else { return };
         waiting.anomalies.extend(block.oddities());
         let Some(part) = waiting.part(cx.from) else { return };
@@ -300,7 +301,8 @@ impl Http2 {
     }
 }
 
-fn part(cx: &Context<'_>, head: Head, h2: H2, half: Half) -> Part {
+fn part(cx: &Context<'_>, mut head: Head, h2: H2, half: Half) -> Part {
+    head.redact(&cx.limits.redaction);
     let mut part = Part::new(head, 0, half.first, half.last, cx.limits.decoded_max);
     part.h2 = Some(h2);
     part.head_len = half.size;
