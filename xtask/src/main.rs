@@ -25,7 +25,7 @@ cargo xtask COMMAND
   gen [--check]        write the generated pages of docs/ anew (--check: compare)
   bless [CRATE]        run tests and take their output as expected
   bench [NAME]         benches: pipeline
-  fuzz NAME [--seconds N]   fuzz one target of fuzz/src/bin: a protocol, or packet, pcap, streams
+  fuzz NAME [--seconds N]   fuzz one target of fuzz/src/bin: a protocol, pcap or streams
   oracle DIR TRUTHDIR  compare `hookline read` with tshark's ground truth; writes docs/conformance.md
 ";
 

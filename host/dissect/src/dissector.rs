@@ -155,6 +155,22 @@ pub struct Half {
     pub cut: u64,
 }
 
+impl Half {
+    /// Whether all of it is there and kept.
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.missing == 0 && self.cut == 0
+    }
+
+    /// Adds what came after it and belongs to it.
+    pub(crate) const fn extend(&mut self, next: Self) {
+        self.last = next.last;
+        self.size = self.size.saturating_add(next.size);
+        self.gaps = self.gaps.saturating_add(next.gaps);
+        self.missing = self.missing.saturating_add(next.missing);
+        self.cut = self.cut.saturating_add(next.cut);
+    }
+}
+
 /// An item as a dissector knows it: the rest comes from the flow.
 #[derive(Debug)]
 pub struct Draft {

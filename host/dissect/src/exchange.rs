@@ -97,6 +97,14 @@ impl<T> Part<T> {
     pub(crate) fn new(what: T, half: Half) -> Self {
         Self { what, half, anomalies: Vec::new() }
     }
+
+    /// Names an oddity, if there is one.
+    pub(crate) fn noting(mut self, is: bool, anomaly: &'static str) -> Self {
+        if is && !self.anomalies.contains(&anomaly) {
+            self.anomalies.push(anomaly);
+        }
+        self
+    }
 }
 
 /// The requests of one flow that wait for their responses. `K` is what a response is matched by: an id, or `()` where responses come
@@ -105,7 +113,7 @@ impl<T> Part<T> {
 /// Limits: [`crate::Limits`] `requests_max` and `requests_bytes_max`; beyond them the oldest is given up.
 #[derive(Debug)]
 pub(crate) struct Pairing<K, Q, A> {
-    waiting: VecDeque<Waiting<K, Q>>,
+    waiting: VecDeque<Waiting<K, Q, A>>,
     /// Keys of requests that were given up: their responses, if they still come, are not another's.
     given_up: VecDeque<K>,
     /// Responses without a request, for a while: where the client's bytes had to wait for others, the request comes after it.
@@ -115,11 +123,13 @@ pub(crate) struct Pairing<K, Q, A> {
 }
 
 #[derive(Debug)]
-struct Waiting<K, Q> {
+struct Waiting<K, Q, A> {
     key: K,
     from: Sender,
     protocol: &'static Protocol,
     request: Part<Q>,
+    /// What has come of the response.
+    begun: Option<Part<A>>,
 }
 
 #[derive(Debug)]
@@ -152,7 +162,7 @@ impl<K: PartialEq, Q: Request, A: Response> Pairing<K, Q, A> {
         self.expire(cx, cx.last.at);
         self.make_room(cx);
         self.cost = self.cost.saturating_add(request.half.size);
-        self.waiting.push_back(Waiting { key, from, protocol, request });
+        self.waiting.push_back(Waiting { key, from, protocol, request, begun: None });
     }
 
     /// A response of `cx.from`: it goes out with the oldest request of its key.
@@ -198,6 +208,11 @@ impl<K: PartialEq, Q: Request, A: Response> Pairing<K, Q, A> {
         self.waiting.iter_mut().find(|w| w.key == *key).map(|w| &mut w.request)
     }
 
+    /// What has come of the response to the request with this key, as long as that waits: it goes out with the request if no more comes.
+    pub(crate) fn begun(&mut self, key: &K) -> Option<&mut Option<Part<A>>> {
+        self.waiting.iter_mut().find(|w| w.key == *key).map(|w| &mut w.begun)
+    }
+
     /// Responses may have been lost: where only the order tells, those that wait cannot be matched any more.
     pub(crate) fn give_up_all(&mut self, cx: &mut Context<'_>) {
         self.give_up(cx, usize::MAX, Close::Evicted);
@@ -229,7 +244,8 @@ impl<K: PartialEq, Q: Request, A: Response> Pairing<K, Q, A> {
     fn give_up(&mut self, cx: &mut Context<'_>, count: usize, why: Close) {
         for waiting in self.waiting.drain(..count.min(self.waiting.len())) {
             self.cost = self.cost.saturating_sub(waiting.request.half.size);
-            emit(cx, waiting.protocol, waiting.from, Some(waiting.request), None::<Part<A>>, Some(unanswered(why)));
+            let error = if waiting.begun.is_some() { broken_off(why) } else { unanswered(why) };
+            emit(cx, waiting.protocol, waiting.from, Some(waiting.request), waiting.begun, Some(error));
             if self.given_up.len() >= cx.limits.requests_max {
                 self.given_up.pop_front();
             }
@@ -256,6 +272,11 @@ pub(crate) fn unanswered(why: Close) -> ItemError {
         Close::Reset => ItemError { kind: ErrorKind::Connection, msg: "the connection was reset before a response came".into() },
         _ => ItemError { kind: ErrorKind::Timeout, msg: "no response was seen".into() },
     }
+}
+
+/// The error of a response whose end never came.
+fn broken_off(why: Close) -> ItemError {
+    ItemError { msg: "the response breaks off".into(), ..unanswered(why) }
 }
 
 /// Sends out an exchange whose client is `client`.

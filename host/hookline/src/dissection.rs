@@ -11,7 +11,10 @@ impl DissectArgs {
     /// The settings of the dissectors.
     pub(crate) fn limits(&self) -> anyhow::Result<Arc<Limits>> {
         let base = if self.no_redact { Redaction::none() } else { Redaction::default() };
-        let redaction = base.with_headers(self.redact.iter().map(|name| name.trim()));
+        if let Some(wrong) = self.redact.iter().find(|name| !is_field_name(name)) {
+            return Err(usage(format!("--redact {wrong}: write the name of a header field, without colon and value")));
+        }
+        let redaction = base.with_headers(self.redact.iter().map(String::as_str));
         let mut port_mapping = Vec::new();
         for mapping in &self.port_map {
             let (protocol, ports) = parse(mapping)?;
@@ -19,6 +22,11 @@ impl DissectArgs {
         }
         Ok(Arc::new(Limits { redaction, port_mapping, ..Limits::default() }))
     }
+}
+
+/// A token (RFC 9110 §5.1).
+fn is_field_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
 /// `PROTOCOL=PORT[,PORT…]`
@@ -41,6 +49,12 @@ fn parse(mapping: &str) -> anyhow::Result<(&'static str, Vec<u16>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_headers_are_checked() {
+        let args = |name: &str| DissectArgs { redact: vec![name.to_owned()], ..DissectArgs::default() };
+        assert!(args("X-Api-Key").limits().is_ok() && args("X-Api-Key: v").limits().is_err() && args("").limits().is_err());
+    }
 
     #[test]
     fn mappings_are_read_and_refused_with_a_reason() {

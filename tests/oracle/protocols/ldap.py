@@ -32,7 +32,10 @@ def our_messages(items):
             for at, n in enumerate(found):
                 fields = {'base': plain(names[at]) if at < len(names) else ANY}
                 yield frame, Message((place, message['messageId'], n), n, fields, partial, 'frame %d op %d' % (frame, n))
-            base = names[0] if operation == 4 and names else message.get('baseDn') or message.get('dn') or message.get('bindName')
+            base = message.get('baseDn') or message.get('dn') or message.get('bindName')
+            # An entry without the end of its search.
+            if operation in found:
+                continue
             fields = {'result': message.get('resultCode'), 'base': plain(base), 'filter': plain(part_of(message.get('filter', '')))}
             yield frame, Message((place, message['messageId'], operation), operation, fields, partial, 'frame %d op %d' % (frame, operation))
 

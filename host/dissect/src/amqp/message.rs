@@ -1,7 +1,7 @@
 //! What AMQP items say.
 
 use super::{
-    method::{self, Method, NO_WAIT},
+    method::{self, Argument, Method, NO_WAIT},
     wire,
 };
 use crate::{
@@ -39,49 +39,51 @@ impl Call {
         method::find(&self.payload)
     }
 
-    fn arguments(&self) -> Vec<(&'static str, Made)> {
-        self.method().map(|m| m.arguments(&self.payload).0).unwrap_or_default()
+    fn arguments(&self) -> impl Iterator<Item = Argument<'_>> {
+        self.method().into_iter().flat_map(|m| m.arguments(&self.payload)).filter(|a| !a.is_old())
     }
 
     /// Whether its arguments follow its definition.
     pub(super) fn is_sound(&self) -> bool {
-        self.method().is_some_and(|m| m.arguments(&self.payload).1)
+        self.method().is_some_and(|m| {
+            let mut arguments = m.arguments(&self.payload);
+            arguments.by_ref().for_each(drop);
+            arguments.sound
+        })
     }
 
-    fn argument(&self, name: &str) -> Option<Made> {
-        self.arguments().into_iter().find(|(n, _)| *n == name).map(|(_, value)| value)
+    fn argument(&self, name: &str) -> Option<Argument<'_>> {
+        self.arguments().find(|a| a.name == name)
     }
 
     fn text(&self, name: &str) -> Option<String> {
-        match self.argument(name) {
-            Some(Made::Text(text)) => Some(text),
+        match self.argument(name)?.made() {
+            Made::Text(text) => Some(text),
             _ => None,
         }
     }
 
     fn number(&self, name: &str) -> Option<u64> {
-        match self.argument(name) {
-            Some(Made::Number(n)) => Some(n),
+        match self.argument(name)?.made() {
+            Made::Number(n) => Some(n),
             _ => None,
         }
     }
 
     /// Whether the client does without an answer.
     pub(super) fn is_no_wait(&self) -> bool {
-        self.argument(NO_WAIT) == Some(Made::Bool(true))
+        self.argument(NO_WAIT).is_some_and(Argument::is_set)
     }
 
     /// Names of the bits that are set.
     fn flags(&self) -> Value<'static> {
-        let set: Vec<String> =
-            self.arguments().into_iter().filter(|(_, v)| *v == Made::Bool(true)).map(|(name, _)| name.to_owned()).collect();
-        Value::MadeList(Box::new(set))
+        Value::MadeList(Box::new(self.arguments().filter(|a| a.is_set()).map(|a| a.name.to_owned()).collect::<Vec<_>>()))
     }
 
     /// What has no field of its own.
     fn others(&self) -> Value<'static> {
         const OWN: [&str; 5] = ["exchange", "routingKey", "queue", "replyCode", "replyText"];
-        let others: Vec<_> = self.arguments().into_iter().filter(|(name, v)| !OWN.contains(name) && !matches!(v, Made::Bool(_))).collect();
+        let others: Vec<_> = self.arguments().filter(|a| !OWN.contains(&a.name) && !a.is_bit()).map(|a| (a.name, a.made())).collect();
         if others.is_empty() { Value::Absent } else { Made::Fields(others).into_value() }
     }
 

@@ -143,44 +143,97 @@ pub(super) fn find(payload: &[u8]) -> Option<&'static Method> {
     METHODS.binary_search_by_key(&key, |m| (m.class, m.id)).ok().and_then(|at| METHODS.get(at))
 }
 
+/// An argument: its name and its bytes; of a bit the byte that it is in, and which it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Argument<'a> {
+    pub(super) name: &'static str,
+    form: Form,
+    bytes: &'a [u8],
+    bit: u32,
+}
+
+/// The arguments of a method's frame, one after the other.
+pub(super) struct Arguments<'a> {
+    left: std::slice::Iter<'static, (&'static str, Form)>,
+    rest: &'a [u8],
+    /// How many bits of the byte that `rest` begins with were read.
+    bits: u32,
+    /// Whether all that were read are whole.
+    pub(super) sound: bool,
+}
+
 impl Method {
-    /// The arguments of a payload, and whether all of them could be read.
-    pub(super) fn arguments(&self, payload: &[u8]) -> (Vec<(&'static str, Made)>, bool) {
-        let (mut i, mut all) = (payload.get(4..).unwrap_or_default(), Vec::new());
-        let mut bits = 0_u32;
-        for (name, form) in self.arguments {
-            if *form == Bit {
-                // Bits in a row share a byte (§4.2.5.2).
-                let Some(byte) = i.first() else { return (all, false) };
-                if !name.is_empty() {
-                    all.push((*name, (byte >> bits & 1 == 1).into()));
-                }
-                bits += 1;
-                continue;
-            }
-            i = i.get(usize::from(bits > 0)..).unwrap_or_default();
-            bits = 0;
-            let Ok((rest, value)) = form.read(i) else { return (all, false) };
-            i = rest;
-            if *name != OLD {
-                all.push((*name, value));
-            }
-        }
-        (all, true)
+    /// The arguments of a payload that begins with this method's numbers.
+    pub(super) fn arguments<'a>(&self, payload: &'a [u8]) -> Arguments<'a> {
+        Arguments { left: self.arguments.iter(), rest: payload.get(4..).unwrap_or_default(), bits: 0, sound: true }
     }
 }
 
-impl Form {
-    fn read(self, i: &[u8]) -> nom::IResult<&[u8], Made> {
-        match self {
-            Octet | Bit => map(be_u8, Made::from).parse(i),
+impl<'a> Iterator for Arguments<'a> {
+    type Item = Argument<'a>;
+
+    fn next(&mut self) -> Option<Argument<'a>> {
+        let (name, form) = self.left.next()?;
+        // Bits in a row share a byte (§4.2.5.2).
+        if *form == Bit {
+            self.sound &= !self.rest.is_empty();
+            self.bits += 1;
+            return self.sound.then_some(Argument { name, form: *form, bytes: self.rest, bit: self.bits - 1 });
+        }
+        let rest = self.rest.get(usize::from(self.bits > 0)..).unwrap_or_default();
+        self.bits = 0;
+        let read = form.len(rest).and_then(|len| rest.split_at_checked(len));
+        self.sound &= read.is_some();
+        let (bytes, rest) = read?;
+        self.rest = rest;
+        Some(Argument { name, form: *form, bytes, bit: 0 })
+    }
+}
+
+impl Argument<'_> {
+    pub(super) fn is_bit(self) -> bool {
+        self.form == Bit
+    }
+
+    /// Whether it is a bit that is set.
+    pub(super) fn is_set(self) -> bool {
+        self.is_bit() && self.bytes.first().is_some_and(|byte| byte >> self.bit & 1 == 1)
+    }
+
+    /// Whether it says nothing.
+    pub(super) fn is_old(self) -> bool {
+        self.name == OLD
+    }
+
+    /// As items show it.
+    pub(super) fn made(self) -> Made {
+        let i = self.bytes;
+        let made = match self.form {
+            Bit => return self.is_set().into(),
+            Secret => return REDACTED.into(),
+            Octet => map(be_u8, Made::from).parse(i),
             Short => map(be_u16, Made::from).parse(i),
             Long => map(be_u32, Made::from).parse(i),
             LongLong => map(be_u64, Made::from).parse(i),
             Text => short_string(i),
             LongText => long_string(i),
             Table => table(i),
-            Secret => map(long_string, |_| REDACTED.into()).parse(i),
+        };
+        made.map_or(Made::Null, |(_, made): (&[u8], Made)| made)
+    }
+}
+
+impl Form {
+    /// Bytes of an argument of this form; `None` if its length is not there.
+    fn len(self, bytes: &[u8]) -> Option<usize> {
+        let long = || bytes.first_chunk::<4>().map(|len| (u32::from_be_bytes(*len) as usize).saturating_add(4));
+        match self {
+            Octet | Bit => Some(1),
+            Short => Some(2),
+            Long => Some(4),
+            LongLong => Some(8),
+            Text => bytes.first().map(|len| usize::from(*len) + 1),
+            LongText | Table | Secret => long(),
         }
     }
 }

@@ -94,12 +94,9 @@ impl Amqp {
         if let Some(before) = self.take(cx.from, channel) {
             self.cut_off(cx, before);
         }
-        let mut part = Part::new(Call { channel, payload: payload.into(), content: None }, half);
-        if half.missing > 0 || half.cut > 0 {
-            part.anomalies.push(anomaly::CUT);
-        } else if !part.what.is_sound() {
-            part.anomalies.push(anomaly::MALFORMED);
-        }
+        let call = Call { channel, payload: payload.into(), content: None };
+        let sound = !half.is_whole() || call.is_sound();
+        let part = Part::new(call, half).noting(!half.is_whole(), anomaly::CUT).noting(!sound, anomaly::MALFORMED);
         if !matches!(method::find(payload).map(|m| m.does), Some(Does::Carry | Does::Bring(_))) {
             return self.done(cx, part);
         }
@@ -111,15 +108,18 @@ impl Amqp {
     }
 
     fn header(&mut self, cx: &mut Context<'_>, channel: u16, payload: &[u8], half: Half) {
-        let Some(mut part) = self.take(cx.from, channel) else { return };
-        add(&mut part, half);
+        let Some(part) = self.take(cx.from, channel) else { return };
+        let mut part = part.noting(half.missing > 0, anomaly::CUT);
+        part.half.extend(half);
         part.what.content = Some(Content { header: payload.into(), body: Vec::new(), seen: 0 });
         self.next(cx, part);
     }
 
     fn body(&mut self, cx: &mut Context<'_>, channel: u16, payload: &[u8], half: Half) {
-        let Some(mut part) = self.take(cx.from, channel) else { return };
-        add(&mut part, Half { cut: 0, ..half });
+        let Some(part) = self.take(cx.from, channel) else { return };
+        let mut part = part.noting(half.missing > 0, anomaly::CUT);
+        // What is not kept of the frame is part of what is not kept of the body.
+        part.half.extend(Half { cut: 0, ..half });
         if let Some(content) = &mut part.what.content {
             let room = cx.limits.body_max.saturating_sub(content.body.len()).min(payload.len());
             content.body.extend_from_slice(payload.get(..room).unwrap_or_default());
@@ -138,9 +138,8 @@ impl Amqp {
     }
 
     /// A method whose message will not be whole.
-    fn cut_off(&mut self, cx: &mut Context<'_>, mut part: Part<Call>) {
-        part.anomalies.push(anomaly::BODY);
-        self.done(cx, part);
+    fn cut_off(&mut self, cx: &mut Context<'_>, part: Part<Call>) {
+        self.done(cx, part.noting(true, anomaly::BODY));
     }
 
     fn done(&mut self, cx: &mut Context<'_>, part: Part<Call>) {
@@ -154,17 +153,5 @@ impl Amqp {
             }
             Does::Ask(_) | Does::Tell | Does::Carry => Pairing::<(u16, u16, u16), _, Answer>::one_way(cx, &AMQP, part),
         }
-    }
-}
-
-/// Adds a frame to the method that it belongs to.
-fn add(part: &mut Part<Call>, half: Half) {
-    part.half.last = half.last;
-    part.half.size = part.half.size.saturating_add(half.size);
-    part.half.gaps = part.half.gaps.saturating_add(half.gaps);
-    part.half.missing = part.half.missing.saturating_add(half.missing);
-    part.half.cut = part.half.cut.saturating_add(half.cut);
-    if half.missing > 0 && part.anomalies.is_empty() {
-        part.anomalies.push(anomaly::CUT);
     }
 }

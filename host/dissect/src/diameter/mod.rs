@@ -67,12 +67,8 @@ impl Framing for Messages {
     fn message(&mut self, cx: &mut Context<'_>, bytes: &[u8], half: Half) -> After {
         let Some(message) = Message::parse(bytes) else { return After::Message };
         let (id, is_request) = (message.hop_by_hop(), message.is_request());
-        let mut part = Part::new(message, half);
-        if half.missing > 0 || half.cut > 0 {
-            part.anomalies.push(anomaly::CUT);
-        } else if !part.what.is_sound() {
-            part.anomalies.push(anomaly::AVP);
-        }
+        let sound = !half.is_whole() || message.is_sound();
+        let part = Part::new(message, half).noting(!half.is_whole(), anomaly::CUT).noting(!sound, anomaly::AVP);
         if is_request {
             self.exchanges.request(cx, &DIAMETER, id, part);
         } else {

@@ -27,7 +27,7 @@ use hookline_item::Sender;
 
 pub(crate) static DISSECTOR: Dissector = Dissector {
     name: "http",
-    doc: "HTTP/2 (RFC 9113) and gRPC in it, HTTP/1.x (RFC 9110, RFC 9112) and HTTP/0.9 (RFC 1945) over TCP",
+    doc: "HTTP/2 (RFC 9113), in which gRPC is named and its messages are not read, HTTP/1.x (RFC 9110, RFC 9112) and HTTP/0.9 (RFC 1945) over TCP",
     protocols: &[&HTTP_2, &GRPC, &HTTP_11, &HTTP_10, &HTTP_09],
     transports: &[Transport::Tcp],
     ports: &[80, 8080, 8000, 3128],

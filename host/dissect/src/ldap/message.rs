@@ -6,13 +6,12 @@ use super::{
     filter,
 };
 use crate::{
-    Half,
     exchange::{Request, Response},
     made::{Made, REDACTED, text_or_base64},
     names::name_of,
 };
 use hookline_item::{Value, object};
-use nom::{IResult, combinator::rest};
+use nom::IResult;
 use std::borrow::Cow;
 
 /// Attributes that hold passwords (RFC 4519 §2.41, [MS-ADA3]).
@@ -51,8 +50,6 @@ pub(super) struct Operation {
     pub(super) id: u32,
     pub(super) number: u8,
     contents: Box<[u8]>,
-    /// What a search has found so far.
-    pub(super) found: Found,
 }
 
 /// The entries and references of a search.
@@ -62,23 +59,6 @@ pub(super) struct Found {
     references: u64,
     kept: Vec<Box<[u8]>>,
     kept_bytes: usize,
-    /// How they came.
-    half: Option<Half>,
-}
-
-impl Found {
-    /// How the response came that `last` ends.
-    pub(super) fn before(&self, last: Half) -> Half {
-        let Some(half) = self.half else { return last };
-        Half {
-            first: half.first,
-            last: last.last,
-            size: half.size.saturating_add(last.size),
-            gaps: half.gaps.saturating_add(last.gaps),
-            missing: half.missing.saturating_add(last.missing),
-            cut: half.cut.saturating_add(last.cut),
-        }
-    }
 }
 
 /// Entries kept of one search, and their bytes: enough to see what was asked for, not a copy of the directory.
@@ -93,7 +73,7 @@ impl Operation {
         let (i, (tag, len)) = ber::header(i).ok()?;
         let contents = i.get(..len).unwrap_or(i).into();
         let id = u32::try_from(ber::unsigned(id)).unwrap_or(u32::MAX);
-        Some(Self { id, number: tag & 0x1f, contents, found: Found::default() })
+        Some(Self { id, number: tag & 0x1f, contents })
     }
 
     fn name(&self) -> Cow<'static, str> {
@@ -116,20 +96,20 @@ impl Operation {
             _ => self.result().is_some(),
         }
     }
+}
 
-    /// Adds what a search has found.
-    pub(super) fn add(&mut self, found: Self, half: Half) {
-        let all = &mut self.found;
-        all.half = Some(all.before(half));
+impl Found {
+    /// Adds an entry or a reference.
+    fn add(&mut self, found: Operation) {
         match found.number {
-            codes::SEARCH_ENTRY => all.entries = all.entries.saturating_add(1),
-            codes::SEARCH_REFERENCE => all.references = all.references.saturating_add(1),
+            codes::SEARCH_ENTRY => self.entries = self.entries.saturating_add(1),
+            codes::SEARCH_REFERENCE => self.references = self.references.saturating_add(1),
             _ => {}
         }
-        let bytes = all.kept_bytes.saturating_add(found.contents.len());
-        if found.is(codes::SEARCH_ENTRY) && all.kept.len() < ENTRIES_MAX && bytes <= ENTRIES_BYTES_MAX {
-            all.kept_bytes = bytes;
-            all.kept.push(found.contents);
+        let bytes = self.kept_bytes.saturating_add(found.contents.len());
+        if found.is(codes::SEARCH_ENTRY) && self.kept.len() < ENTRIES_MAX && bytes <= ENTRIES_BYTES_MAX {
+            self.kept_bytes = bytes;
+            self.kept.push(found.contents);
         }
     }
 }
@@ -140,7 +120,7 @@ impl Operation {
         self.is(codes::BIND_REQUEST).then(|| bind(&self.contents).ok().map(|(_, b)| b)).flatten()
     }
 
-    fn search(&self) -> Option<Search> {
+    fn search(&self) -> Option<Search<'_>> {
         self.is(codes::SEARCH_REQUEST).then(|| search(&self.contents).ok().map(|(_, s)| s)).flatten()
     }
 
@@ -160,7 +140,7 @@ impl Operation {
         let (list, _) = text(&self.contents).ok()?;
         let first = |list: &[u8]| each(list).filter_map(|(_, a)| text(a).ok()).map(|(_, name)| name).collect();
         match self.number {
-            codes::SEARCH_REQUEST => self.search().map(|s| s.attributes),
+            codes::SEARCH_REQUEST => self.search().map(|s| ber::texts(s.attributes)),
             codes::ADD_REQUEST => element(ber::SEQUENCE)(list).ok().map(|(_, list)| first(list)),
             codes::COMPARE_REQUEST => Some(first(list)),
             _ => None,
@@ -208,30 +188,29 @@ fn bind(i: &[u8]) -> IResult<&[u8], Bind> {
     Ok((i, Bind { version: ber::unsigned(version), name, mechanism }))
 }
 
-struct Search {
-    base: String,
+struct Search<'a> {
+    base: &'a [u8],
     scope: u32,
     size_limit: u64,
     time_limit: u64,
     types_only: bool,
-    filter: String,
-    attributes: Vec<String>,
+    filter: &'a [u8],
+    attributes: &'a [u8],
 }
 
 /// `SearchRequest` (RFC 4511 §4.5.1)
-fn search(i: &[u8]) -> IResult<&[u8], Search> {
-    let (i, base) = text(i)?;
+fn search(i: &[u8]) -> IResult<&[u8], Search<'_>> {
+    let (i, base) = ber::string(i)?;
     let (i, scope) = element(ber::ENUMERATED)(i)?;
     let (i, _deref) = element(ber::ENUMERATED)(i)?;
     let (i, size) = element(ber::INTEGER)(i)?;
     let (i, time) = element(ber::INTEGER)(i)?;
-    let (i, types_only) = element(ber::BOOLEAN)(i)?;
-    let (attributes, _) = any(i)?;
-    let filter = filter::text(i);
-    let attributes = any(attributes).map(|(_, (_, list))| ber::texts(list)).unwrap_or_default();
+    let (filter, types_only) = element(ber::BOOLEAN)(i)?;
+    let (attributes, _) = any(filter)?;
+    let (i, (_, attributes)) = any(attributes)?;
     let (size_limit, time_limit) = (ber::unsigned(size), ber::unsigned(time));
     let scope = u32::try_from(ber::unsigned(scope)).unwrap_or(u32::MAX);
-    rest(i).map(|(i, _)| (i, Search { base, scope, size_limit, time_limit, types_only: types_only != [0], filter, attributes }))
+    Ok((i, Search { base, scope, size_limit, time_limit, types_only: types_only != [0], filter, attributes }))
 }
 
 fn change(i: &[u8]) -> IResult<&[u8], Made> {
@@ -269,10 +248,10 @@ object! {
         "bindName": Str, "Bind: who the client says it is" => m.bind().map(|b| b.name);
         "authentication": Str, "Bind: simple or sasl" => m.bind().map(|b| if b.mechanism.is_some() { "sasl" } else { "simple" });
         "mechanism": Str, "Bind: SASL mechanism" => m.bind().and_then(|b| b.mechanism);
-        "baseDn": Str, "Search: where it starts" => m.search().map(|s| s.base);
+        "baseDn": Str, "Search: where it starts" => m.search().map(|s| Value::lossy(s.base));
         "dn": Str, "Name of the entry that is added, changed, moved, compared or deleted" => if m.is(codes::SEARCH_REQUEST) { None } else { m.dn() };
         "scope": Str, "Search: baseObject, singleLevel or wholeSubtree" => m.search().map(|s| name_of(SCOPES, s.scope, "scope").into_owned());
-        "filter": Str, "Search: the filter in its textual form (RFC 4515)" => m.search().map(|s| s.filter);
+        "filter": Str, "Search: the filter in its textual form (RFC 4515)" => m.search().map(|s| filter::text(s.filter));
         "attributes": List, "Names of the attributes that are asked for, added or compared" => m.attributes().map_or(Value::Absent, |a| Value::MadeList(Box::new(a)));
         "sizeLimit": U64, "Search: most entries that the client wants; 0 for no limit" => m.search().map(|s| s.size_limit);
         "timeLimit": U64, "Search: most seconds that the client waits; 0 for no limit" => m.search().map(|s| s.time_limit);
@@ -296,9 +275,12 @@ impl Request for Operation {
     }
 }
 
-/// A response: the message that ends the operation, and what a search found before it.
+/// A response: its last message so far, and what a search has found.
 #[derive(Debug)]
-pub(super) struct Answer(pub(super) Operation);
+pub(super) struct Answer {
+    last: Operation,
+    found: Found,
+}
 
 /// `LDAPResult` (RFC 4511 §4.1.9)
 struct Outcome {
@@ -327,39 +309,60 @@ impl Operation {
 }
 
 impl Answer {
+    /// With the first message of a response.
+    pub(super) fn new(first: Operation) -> Self {
+        let last = Operation { id: first.id, number: first.number, contents: Box::default() };
+        let mut answer = Self { last, found: Found::default() };
+        answer.add(first);
+        answer
+    }
+
+    /// The next message: entries and references are gathered, any other is what the response comes to.
+    pub(super) fn add(&mut self, next: Operation) {
+        self.last.number = next.number;
+        if matches!(next.number, codes::SEARCH_ENTRY | codes::SEARCH_REFERENCE) {
+            self.found.add(next);
+        } else {
+            self.last = next;
+        }
+    }
+
+    pub(super) fn result_code(&self) -> Option<u32> {
+        self.last.result_code()
+    }
+
     fn entries(&self) -> Value<'static> {
-        let alone = self.0.is(codes::SEARCH_ENTRY).then_some(&self.0.contents);
-        let entries: Vec<_> = self.0.found.kept.iter().chain(alone).filter_map(|e| entry(e).ok()).map(|(_, made)| made).collect();
+        let entries: Vec<_> = self.found.kept.iter().filter_map(|e| entry(e).ok()).map(|(_, made)| made).collect();
         if entries.is_empty() { Value::Absent } else { Made::List(entries).into_value() }
     }
 
     fn of_search(&self, count: u64) -> Option<u64> {
-        matches!(self.0.number, codes::SEARCH_DONE | codes::SEARCH_ENTRY | codes::SEARCH_REFERENCE).then_some(count)
+        matches!(self.last.number, codes::SEARCH_DONE | codes::SEARCH_ENTRY | codes::SEARCH_REFERENCE).then_some(count)
     }
 }
 
 object! {
     Answer as a, RESPONSE_FIELDS {
-        "messageId": U64, "Message id of the request" => a.0.id;
-        "operation": Str, "bindResponse, searchResDone, …" => Value::Str(a.0.name());
-        "operationId": U64, "Its number (RFC 4511 §4.2)" => a.0.number;
-        "resultCode": U64, "Result code (RFC 4511 appendix A)" => a.0.result_code();
-        "resultName": Str, "Its name: success, invalidCredentials, …" => a.0.result_code().map(|c| name_of(RESULTS, c, "result").into_owned());
-        "matchedDn": Str, "The part of the name that was found, where an entry was not" => a.0.result().map(|r| r.matched).filter(|t| !t.is_empty());
-        "errorMessage": Str, "The server's diagnostic message" => a.0.result().map(|r| r.message).filter(|t| !t.is_empty());
-        "entryCount": U64, "Search: entries found" => a.of_search(a.0.found.entries);
-        "referenceCount": U64, "Search: references to other servers" => a.of_search(a.0.found.references);
+        "messageId": U64, "Message id of the request" => a.last.id;
+        "operation": Str, "bindResponse, searchResDone, …" => Value::Str(a.last.name());
+        "operationId": U64, "Its number (RFC 4511 §4.2)" => a.last.number;
+        "resultCode": U64, "Result code (RFC 4511 appendix A)" => a.result_code();
+        "resultName": Str, "Its name: success, invalidCredentials, …" => a.result_code().map(|c| name_of(RESULTS, c, "result").into_owned());
+        "matchedDn": Str, "The part of the name that was found, where an entry was not" => a.last.result().map(|r| r.matched).filter(|t| !t.is_empty());
+        "errorMessage": Str, "The server's diagnostic message" => a.last.result().map(|r| r.message).filter(|t| !t.is_empty());
+        "entryCount": U64, "Search: entries found" => a.of_search(a.found.entries);
+        "referenceCount": U64, "Search: references to other servers" => a.of_search(a.found.references);
         "entries": List, "Search: dn and attributes of the first entries (up to 100 and 64 KiB); passwords read REDACTED" => a.entries();
-        "oid": Str, "Extended response: its object identifier" => a.0.oid();
-        "oidName": Str, "Extended response: its name" => a.0.oid().and_then(|oid| codes::extension(&oid));
+        "oid": Str, "Extended response: its object identifier" => a.last.oid();
+        "oidName": Str, "Extended response: its name" => a.last.oid().and_then(|oid| codes::extension(&oid));
     }
 }
 
 impl Response for Answer {
     fn status(&self) -> Option<i64> {
-        self.0.result_code().map(i64::from)
+        self.last.result_code().map(i64::from)
     }
     fn method(&self) -> Cow<'_, str> {
-        self.0.name()
+        self.last.name()
     }
 }

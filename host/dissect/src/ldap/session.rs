@@ -78,18 +78,14 @@ impl Ldap {
 
     fn operation(&mut self, cx: &mut Context<'_>, bytes: &[u8], half: Half) -> After {
         let Some(operation) = Operation::parse(bytes) else { return After::Message };
-        let mut anomalies = Vec::new();
-        if half.missing > 0 || half.cut > 0 {
-            anomalies.push(anomaly::CUT);
-        } else if !operation.is_sound() {
-            anomalies.push(anomaly::MALFORMED);
-        }
+        let sound = !half.is_whole() || operation.is_sound();
+        let part = Part::new(operation, half).noting(!half.is_whole(), anomaly::CUT).noting(!sound, anomaly::MALFORMED);
         let protocol = protocol(cx);
-        if codes::is_request(operation.number) {
-            self.request(cx, protocol, Part { what: operation, half, anomalies });
+        if codes::is_request(part.what.number) {
+            self.request(cx, protocol, part);
             return After::Message;
         }
-        self.response(cx, protocol, Part { what: operation, half, anomalies })
+        self.response(cx, protocol, part)
     }
 
     fn request(&mut self, cx: &mut Context<'_>, protocol: &'static Protocol, part: Part<Operation>) {
@@ -103,31 +99,30 @@ impl Ldap {
         }
     }
 
-    fn response(&mut self, cx: &mut Context<'_>, protocol: &'static Protocol, mut part: Part<Operation>) -> After {
-        let id = part.what.id;
-        // A notice that nobody asked for (RFC 4511 §4.4).
+    fn response(&mut self, cx: &mut Context<'_>, protocol: &'static Protocol, part: Part<Operation>) -> After {
+        let (id, number) = (part.what.id, part.what.number);
+        let begun = self.exchanges.begun(&id).and_then(Option::take);
+        let answer = match begun {
+            Some(mut begun) => {
+                begun.what.add(part.what);
+                begun.half.extend(part.half);
+                part.anomalies.iter().fold(begun, |begun, name| begun.noting(true, name))
+            }
+            None => Part { what: Answer::new(part.what), half: part.half, anomalies: part.anomalies },
+        };
         if id == 0 {
-            Pairing::<u32, Operation, _>::unasked(
-                cx,
-                protocol,
-                Part { what: Answer(part.what), half: part.half, anomalies: part.anomalies },
-            );
+            // A notice that nobody asked for (RFC 4511 §4.4).
+            Pairing::<u32, Operation, _>::unasked(cx, protocol, answer);
             return After::Message;
         }
-        let waiting = self.exchanges.waiting(&id);
-        if matches!(part.what.number, codes::SEARCH_ENTRY | codes::SEARCH_REFERENCE | codes::INTERMEDIATE_RESPONSE)
-            && let Some(waiting) = waiting
-        {
-            waiting.what.add(part.what, part.half);
+        let goes_on = matches!(number, codes::SEARCH_ENTRY | codes::SEARCH_REFERENCE | codes::INTERMEDIATE_RESPONSE);
+        if goes_on && let Some(begun) = self.exchanges.begun(&id) {
+            *begun = Some(answer);
             return After::Message;
         }
-        let mut starts_tls = false;
-        if let Some(waiting) = waiting {
-            starts_tls = part.what.result_code() == Some(0) && waiting.what.oid().as_deref() == Some(codes::START_TLS);
-            part.half = waiting.what.found.before(part.half);
-            part.what.found = std::mem::take(&mut waiting.what.found);
-        }
-        self.exchanges.response(cx, protocol, id, Part { what: Answer(part.what), half: part.half, anomalies: part.anomalies });
+        let asks_for_tls = self.exchanges.waiting(&id).is_some_and(|w| w.what.oid().as_deref() == Some(codes::START_TLS));
+        let starts_tls = asks_for_tls && answer.what.result_code() == Some(0);
+        self.exchanges.response(cx, protocol, id, answer);
         if starts_tls { After::Switched(Next::Unknown) } else { After::Message }
     }
 }

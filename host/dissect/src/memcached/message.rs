@@ -148,6 +148,11 @@ impl Reply {
         self.0.last().filter(|l| l.first() == Some(&0x81)).and_then(|l| Packet::parse(l))
     }
 
+    /// Whether it is of the binary protocol.
+    pub(super) fn is_binary(&self) -> bool {
+        self.last().first() == Some(&0x81)
+    }
+
     fn last(&self) -> &[u8] {
         self.0.last().map(|l| &**l).unwrap_or_default()
     }

@@ -18,8 +18,8 @@ use hookline_item::Sender;
 pub(super) struct Memcached {
     /// By what a binary packet names (opaque), and over UDP the frame header; 0 for text over TCP.
     exchanges: Pairing<u32, Command, Reply>,
-    /// A response of several lines that is coming.
-    open: Option<Part<Reply>>,
+    /// A response of several lines or packets that is coming, and what it is matched by.
+    open: Option<(u32, Part<Reply>)>,
     /// What messages are matched by where they do not say it.
     key: u32,
 }
@@ -31,7 +31,8 @@ impl Memcached {
     }
 
     fn command(&mut self, cx: &mut Context<'_>, bytes: &[u8], half: Half) {
-        let part = Part { what: Command(bytes.into()), half, anomalies: cut(half) };
+        // Of a value only its length is shown: a long one is whole enough.
+        let part = Part::new(Command(bytes.into()), half).noting(half.missing > 0, anomaly::CUT);
         let (protocol, key) = match Packet::parse(bytes).filter(|p| p.is_request && bytes.first() == Some(&0x80)) {
             Some(packet) => (&BINARY, packet.opaque),
             None => (&TEXT, self.key),
@@ -56,33 +57,38 @@ impl Memcached {
     /// One line or packet of a response, which is out with its last one.
     fn lines(&mut self, cx: &mut Context<'_>, bytes: &[u8], half: Half, goes_on: bool, key: u32) {
         let part = match self.open.take() {
-            Some(mut open) => {
+            Some((_, mut open)) => {
                 open.what.add(bytes);
-                open.half.last = half.last;
-                open.half.size = open.half.size.saturating_add(half.size);
-                open.half.gaps = open.half.gaps.saturating_add(half.gaps);
-                open.half.missing = open.half.missing.saturating_add(half.missing);
-                if open.anomalies.is_empty() {
-                    open.anomalies = cut(half);
-                }
+                open.half.extend(half);
                 open
             }
-            None => Part { what: Reply::new(bytes), half, anomalies: cut(half) },
+            None => Part::new(Reply::new(bytes), half),
         };
+        let part = part.noting(half.missing > 0, anomaly::CUT);
         if goes_on {
-            self.open = Some(part);
+            self.open = Some((key, part));
             return;
         }
-        let protocol = if bytes.first() == Some(&0x81) { &BINARY } else { &TEXT };
         // Commands that wanted silence before the one that is answered have it.
         self.exchanges.pass_over(cx, None, |command| command.is_quiet() && !part.what.answers(command));
-        self.exchanges.response(cx, protocol, key, part);
+        self.answer(cx, key, part);
     }
 }
 
-fn cut(half: Half) -> Vec<&'static str> {
-    // Of a value only its length is shown: a long one is whole enough.
-    if half.missing > 0 { vec![anomaly::CUT] } else { Vec::new() }
+impl Memcached {
+    /// A response whose end is not seen goes out as far as it came.
+    fn flush(&mut self, cx: &mut Context<'_>) {
+        if let Some((key, open)) = self.open.take() {
+            let from = std::mem::replace(&mut cx.from, Sender::Server);
+            self.answer(cx, key, open.noting(true, anomaly::CUT));
+            cx.from = from;
+        }
+    }
+
+    fn answer(&mut self, cx: &mut Context<'_>, key: u32, reply: Part<Reply>) {
+        let protocol = if reply.what.is_binary() { &BINARY } else { &TEXT };
+        self.exchanges.response(cx, protocol, key, reply);
+    }
 }
 
 impl Framing for Memcached {
@@ -127,15 +133,12 @@ impl Framing for Memcached {
 
     /// Of text only the order tells what belongs together.
     fn lost(&mut self, cx: &mut Context<'_>) {
+        self.flush(cx);
         self.exchanges.give_up_all(cx);
-        self.open = None;
     }
 
     fn close(&mut self, cx: &mut Context<'_>, why: Close) {
-        if let Some(open) = self.open.take() {
-            cx.from = Sender::Server;
-            self.exchanges.response(cx, &TEXT, self.key, open);
-        }
+        self.flush(cx);
         self.exchanges.pass_over(cx, None, Command::is_quiet);
         self.exchanges.close(cx, why);
     }

@@ -47,29 +47,26 @@ impl Session for Datagrams {
     fn bytes(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Outcome {
         let Some((id, sequence, total, payload)) = frame(bytes) else { return Outcome::NotMine };
         let from = cx.from;
-        let at = self.open.iter().position(|o| o.id == id && o.from == from);
-        match (at, sequence) {
-            // A message begins; an unfinished one of the same id was lost.
-            (_, 0) => {
-                at.map(|at| self.open.swap_remove(at));
-                if self.open.len() >= OPEN_MAX {
-                    self.open.remove(0);
-                }
-                self.open.push(Open { id, from, next: 1, first: cx.first, bytes: payload.to_vec() });
+        if sequence == 0 {
+            // An unfinished message of the same id was lost.
+            self.give_up(cx, |o| o.id == id && o.from == from);
+            if self.open.len() >= OPEN_MAX {
+                let oldest = self.open.first().map(|o| (o.id, o.from));
+                self.give_up(cx, |o| Some((o.id, o.from)) == oldest);
             }
-            (Some(at), _) if self.open.get(at).is_some_and(|o| o.next == sequence) => {
-                if let Some(open) = self.open.get_mut(at) {
-                    let room = cx.limits.message_max.saturating_sub(open.bytes.len()).min(payload.len());
-                    open.bytes.extend_from_slice(payload.get(..room).unwrap_or_default());
-                    open.next += 1;
-                }
-            }
-            // A datagram of it was lost or has overtaken another.
-            _ => return Outcome::Items(bytes.len()),
+            self.open.push(Open { id, from, next: 0, first: cx.first, bytes: Vec::new() });
         }
-        if let Some(at) = self.open.iter().position(|o| o.id == id && o.from == from && o.next == total) {
-            let open = self.open.swap_remove(at);
-            self.whole(cx, &open);
+        let Some(open) = self.open.iter_mut().find(|o| o.id == id && o.from == from) else { return Outcome::Items(bytes.len()) };
+        if open.next != sequence {
+            // A datagram before this one was lost, or has been overtaken: the message goes out as far as it came.
+            self.give_up(cx, |o| o.id == id && o.from == from);
+            return Outcome::Items(bytes.len());
+        }
+        let room = cx.limits.message_max.saturating_sub(open.bytes.len()).min(payload.len());
+        open.bytes.extend_from_slice(payload.get(..room).unwrap_or_default());
+        open.next += 1;
+        if open.next == total {
+            self.give_up(cx, |o| o.id == id && o.from == from);
         }
         Outcome::Items(bytes.len())
     }
@@ -78,13 +75,24 @@ impl Session for Datagrams {
     fn fin(&mut self, _: &mut Context<'_>, _: &[u8]) {}
 
     fn close(&mut self, cx: &mut Context<'_>, _: [&[u8]; 2], why: Close) {
+        self.give_up(cx, |_| true);
         self.inner.close(cx, why);
     }
 }
 
 impl Datagrams {
-    /// The commands or lines of a message that is whole, or of which the first part is kept.
-    fn whole(&mut self, cx: &mut Context<'_>, open: &Open) {
+    /// Messages that wait for nothing more, whole or not, go out.
+    fn give_up(&mut self, cx: &mut Context<'_>, over: impl Fn(&Open) -> bool) {
+        let from = cx.from;
+        while let Some(open) = self.open.iter().position(&over).map(|at| self.open.remove(at)) {
+            cx.from = open.from;
+            self.read(cx, &open);
+        }
+        cx.from = from;
+    }
+
+    /// The commands or lines of a message that is whole, or of which the first part is there.
+    fn read(&mut self, cx: &mut Context<'_>, open: &Open) {
         self.inner.set_key(open.id.into());
         let mut rest = &open.bytes[..];
         while !rest.is_empty() {

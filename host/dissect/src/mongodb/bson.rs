@@ -101,17 +101,31 @@ pub(super) fn first_document(array: &[u8]) -> Option<&[u8]> {
     elements(one(array)).next().filter(|(kind, ..)| *kind == 3).map(|(_, _, value)| one(value))
 }
 
-/// A document as JSON, and whether it could be read to its end.
-pub(super) fn json(document: &[u8], walk: &mut Walk) -> (Made, bool) {
+/// Whether a document's elements and those below fill it; nothing is made of them.
+pub(super) fn is_sound(document: &[u8]) -> bool {
+    fills(document, 0)
+}
+
+fn fills(document: &[u8], depth: usize) -> bool {
+    let mut used = 4;
+    for (kind, name, value) in elements(document) {
+        used += 2 + name.len() + value_len(kind, value).unwrap_or(0);
+        if matches!(kind, 3 | 4) && depth < DEPTH_MAX && !fills(one(value), depth + 1) {
+            return false;
+        }
+    }
+    used + 1 == document.len() && document.last() == Some(&0)
+}
+
+/// A document as JSON, as far as it can be read.
+pub(super) fn json(document: &[u8], walk: &mut Walk) -> Made {
     object(document, walk, 0)
 }
 
-fn object(document: &[u8], walk: &mut Walk, depth: usize) -> (Made, bool) {
-    let (mut entries, mut whole) = (Vec::new(), document.len() >= 5 && document.last() == Some(&0));
-    let mut used = 4;
+fn object(document: &[u8], walk: &mut Walk, depth: usize) -> Made {
+    let mut entries = Vec::new();
     for (kind, name, value) in elements(document) {
         let len = value_len(kind, value).unwrap_or(0);
-        used += 2 + name.len() + len;
         if walk.elements == 0 || walk.bytes < name.len() + len && !matches!(kind, 3 | 4) {
             continue;
         }
@@ -122,19 +136,15 @@ fn object(document: &[u8], walk: &mut Walk, depth: usize) -> (Made, bool) {
             entries.push((name, REDACTED.into()));
             continue;
         }
-        let (made, sound) = match (kind, depth < DEPTH_MAX) {
+        let made = match (kind, depth < DEPTH_MAX) {
             (3, true) => object(one(value), walk, depth + 1),
-            (4, true) => {
-                let (made, sound) = object(one(value), walk, depth + 1);
-                (list(made), sound)
-            }
-            (3 | 4, false) => (Made::Null, true),
-            _ => scalar(kind, value).map_or((Made::Null, false), |(_, made)| (made, true)),
+            (4, true) => list(object(one(value), walk, depth + 1)),
+            (3 | 4, false) => Made::Null,
+            _ => scalar(kind, value).map_or(Made::Null, |(_, made)| made),
         };
-        whole &= sound;
         entries.push((name, made));
     }
-    (Made::Map(entries), whole && used + 1 == document.len())
+    Made::Map(entries)
 }
 
 /// Arrays are documents whose names are numbers.

@@ -50,33 +50,30 @@ impl Message {
         wire::opcode_name(self.opcode)
     }
 
-    /// The document, with the sequences of OP_MSG in it; and whether all could be read.
-    fn json(&self) -> (Made, bool) {
+    /// The document, with the sequences of OP_MSG in it.
+    fn json(&self) -> Made {
         let content = self.content();
         let mut walk = Walk::new(self.secrets);
-        let (document, mut whole) =
-            if content.document.is_empty() { (Made::Map(Vec::new()), true) } else { bson::json(content.document, &mut walk) };
-        let Made::Map(mut entries) = document else { return (document, whole) };
         // A reply of old has its documents one after the other: of one document, that is the document.
-        let single = self.opcode == op::REPLY && content.returned == Some(1);
-        for (name, documents) in content.sequences.into_iter().filter(|_| !single) {
-            let mut list = Vec::new();
-            for document in bson::each(documents) {
-                let (made, sound) = bson::json(document, &mut walk);
-                whole &= sound;
-                list.push(made);
-            }
-            if self.opcode == op::REPLY {
-                entries.clear();
-            }
+        if self.opcode == op::REPLY && content.returned == Some(1) {
+            return bson::json(content.document, &mut walk);
+        }
+        let mut entries = match bson::json(content.document, &mut walk) {
+            Made::Map(entries) if self.opcode != op::REPLY => entries,
+            _ => Vec::new(),
+        };
+        for (name, documents) in content.sequences {
+            let list = bson::each(documents).map(|d| bson::json(d, &mut walk)).collect();
             entries.push((String::from_utf8_lossy(name).into_owned(), Made::List(list)));
         }
-        (Made::Map(entries), whole)
+        Made::Map(entries)
     }
 
     /// Whether its documents follow BSON.
     pub(super) fn is_sound(&self) -> bool {
-        self.json().1
+        let content = self.content();
+        let single = content.document.is_empty() || bson::is_sound(content.document);
+        single && content.sequences.iter().all(|(_, documents)| bson::each(documents).all(bson::is_sound))
     }
 }
 
@@ -178,7 +175,7 @@ object! {
         "database": Str, "Database" => c.database();
         "collection": Str, "Collection, where the command has one" => c.collection();
         "compressed": Bool, "Whether the message was compressed" => (c.0.header.opcode == op::COMPRESSED).then_some(true);
-        "document": Object, "The command as relaxed extended JSON, document sequences in it; secrets read REDACTED" => c.0.json().0.into_value();
+        "document": Object, "The command as relaxed extended JSON, document sequences in it; secrets read REDACTED" => c.0.json().into_value();
     }
 }
 
@@ -194,7 +191,7 @@ object! {
         "errorMessage": Str, "What is wrong" => r.message();
         "returned": U64, "Documents in it" => r.returned();
         "compressed": Bool, "Whether the message was compressed" => (r.0.header.opcode == op::COMPRESSED).then_some(true);
-        "document": Object, "The reply as relaxed extended JSON" => r.0.json().0.into_value();
+        "document": Object, "The reply as relaxed extended JSON" => r.0.json().into_value();
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
 use hookline_item::{Value, object};
 use nom::{
     IResult, Parser as _,
+    bytes::complete::take,
     combinator::cond,
     number::complete::{be_u8, be_u16},
 };
@@ -31,25 +32,25 @@ pub(super) struct Packet {
 
 /// What a packet says; each type fills in its part.
 #[derive(Default)]
-struct Read {
-    topics: Vec<(String, Option<u8>)>,
+struct Read<'a> {
+    topics: Vec<(Cow<'a, str>, Option<u8>)>,
     id: Option<u16>,
-    codes: Vec<u8>,
+    codes: &'a [u8],
     session_present: Option<bool>,
-    connect: Option<Connect>,
+    connect: Option<Connect<'a>>,
     properties: Option<Made>,
-    payload: Option<Vec<u8>>,
+    payload: Option<&'a [u8]>,
 }
 
-struct Connect {
-    name: String,
+struct Connect<'a> {
+    name: Cow<'a, str>,
     level: u8,
     flags: u8,
     keep_alive: u16,
-    client: String,
-    user: Option<String>,
+    client: Cow<'a, str>,
+    user: Option<Cow<'a, str>>,
     password: bool,
-    will: Option<(String, Vec<u8>)>,
+    will: Option<(Cow<'a, str>, &'a [u8])>,
 }
 
 impl Packet {
@@ -100,13 +101,13 @@ impl Packet {
         self.read().is_some()
     }
 
-    fn read(&self) -> Option<Read> {
+    fn read(&self) -> Option<Read<'_>> {
         let mut read = Read::default();
         let rest = self.read_into(&mut read, &self.body).ok()?.0;
         rest.is_empty().then_some(read)
     }
 
-    fn read_into<'a>(&self, read: &mut Read, i: &'a [u8]) -> IResult<&'a [u8], ()> {
+    fn read_into<'a>(&self, read: &mut Read<'a>, i: &'a [u8]) -> IResult<&'a [u8], ()> {
         let v5 = self.level == 5;
         let i = match self.kind() {
             packet::CONNECT => connect(read, i)?.0,
@@ -119,7 +120,7 @@ impl Packet {
                 let (i, topic) = string(i)?;
                 let (i, id) = cond(self.qos() > 0, be_u16).parse(i)?;
                 let (i, properties) = cond(v5, properties).parse(i)?;
-                (read.topics, read.id, read.properties, read.payload) = (vec![(topic, None)], id, properties, Some(i.to_vec()));
+                (read.topics, read.id, read.properties, read.payload) = (vec![(topic, None)], id, properties, Some(i));
                 &[]
             }
             packet::PUBACK..=packet::PUBCOMP => {
@@ -135,7 +136,7 @@ impl Packet {
             packet::SUBACK | packet::UNSUBACK => {
                 let (i, ()) = identifier(read, i)?;
                 let (i, properties) = cond(v5, properties).parse(i)?;
-                (read.properties, read.codes) = (properties, i.to_vec());
+                (read.properties, read.codes) = (properties, i);
                 &[]
             }
             packet::DISCONNECT | packet::AUTH => self.reason(read, i)?.0,
@@ -145,12 +146,12 @@ impl Packet {
     }
 
     /// A reason code and properties, both of which version 5 may leave out at the end (MQTT 5.0 §3.4.2.1).
-    fn reason<'a>(&self, read: &mut Read, i: &'a [u8]) -> IResult<&'a [u8], ()> {
+    fn reason<'a>(&self, read: &mut Read<'a>, i: &'a [u8]) -> IResult<&'a [u8], ()> {
         if i.is_empty() {
             return Ok((i, ()));
         }
-        let (i, code) = be_u8(i)?;
-        read.codes = vec![code];
+        let (i, code) = take(1usize)(i)?;
+        read.codes = code;
         let (i, properties) = cond(self.level == 5 && !i.is_empty(), properties).parse(i)?;
         read.properties = properties;
         Ok((i, ()))
@@ -165,38 +166,38 @@ impl Packet {
         self.read().and_then(|r| r.codes.first().copied())
     }
 
-    fn topic(&self) -> Option<String> {
+    fn topic(&self) -> Option<Cow<'_, str>> {
         self.read().and_then(|r| r.topics.into_iter().next()).map(|(topic, _)| topic)
     }
 
     fn subscriptions(&self) -> Value<'static> {
         let Some(read) = self.read().filter(|r| !self.is_publish() && !r.topics.is_empty()) else { return Value::Absent };
-        let shown = |(topic, qos): (String, Option<u8>)| {
-            let mut fields = vec![("topic", Made::Text(topic))];
+        let shown = |(topic, qos): (Cow<'_, str>, Option<u8>)| {
+            let mut fields = vec![("topic", Made::Text(topic.into_owned()))];
             fields.extend(qos.map(|qos| ("qos", qos.into())));
             Made::Fields(fields)
         };
         Made::List(read.topics.into_iter().map(shown).collect()).into_value()
     }
 
-    fn connect<T>(&self, get: impl FnOnce(Connect) -> T) -> Option<T> {
+    fn connect<'a, T>(&'a self, get: impl FnOnce(Connect<'a>) -> T) -> Option<T> {
         self.read().and_then(|r| r.connect).map(get)
     }
 
     /// The payload as text, or in base64 where it is none.
     fn payload(&self) -> Option<(String, bool)> {
-        self.read()?.payload.map(|p| text_or_base64(&p))
+        self.read()?.payload.map(text_or_base64)
     }
 }
 
-fn identifier<'a>(read: &mut Read, i: &'a [u8]) -> IResult<&'a [u8], ()> {
+fn identifier<'a>(read: &mut Read<'a>, i: &'a [u8]) -> IResult<&'a [u8], ()> {
     let (i, id) = be_u16(i)?;
     read.id = Some(id);
     Ok((i, ()))
 }
 
 /// Topic filters, with their options where they are subscribed to.
-fn topics<'a>(read: &mut Read, mut i: &'a [u8], subscribe: bool) -> IResult<&'a [u8], ()> {
+fn topics<'a>(read: &mut Read<'a>, mut i: &'a [u8], subscribe: bool) -> IResult<&'a [u8], ()> {
     while !i.is_empty() {
         let (rest, topic) = string(i)?;
         let (rest, options) = cond(subscribe, be_u8).parse(rest)?;
@@ -209,7 +210,7 @@ fn topics<'a>(read: &mut Read, mut i: &'a [u8], subscribe: bool) -> IResult<&'a 
 }
 
 /// CONNECT (MQTT 5.0 §3.1, 3.1.1 §3.1)
-fn connect<'a>(read: &mut Read, i: &'a [u8]) -> IResult<&'a [u8], ()> {
+fn connect<'a>(read: &mut Read<'a>, i: &'a [u8]) -> IResult<&'a [u8], ()> {
     let (i, name) = string(i)?;
     let (i, level) = be_u8(i)?;
     let (i, flags) = be_u8(i)?;
@@ -221,7 +222,7 @@ fn connect<'a>(read: &mut Read, i: &'a [u8]) -> IResult<&'a [u8], ()> {
         let (i, _properties) = cond(v5, properties).parse(i)?;
         let (i, topic) = string(i)?;
         let (i, payload) = binary(i)?;
-        Ok((i, (topic, payload.to_vec())))
+        Ok((i, (topic, payload)))
     })
     .parse(i)?;
     let (i, user) = cond(flags & 0x80 != 0, string).parse(i)?;
@@ -232,27 +233,32 @@ fn connect<'a>(read: &mut Read, i: &'a [u8]) -> IResult<&'a [u8], ()> {
 }
 
 /// A will: what the server publishes when the client is lost.
-fn will(connect: Connect) -> Option<Made> {
+fn will(connect: Connect<'_>) -> Option<Made> {
     let (topic, payload) = connect.will?;
-    let payload = Made::lossy(&payload);
+    let payload = Made::lossy(payload);
     let (qos, retain) = (connect.flags >> 3 & 3, connect.flags & 0x20 != 0);
-    Some(Made::Fields(vec![("topic", topic.into()), ("payload", payload), ("qos", qos.into()), ("retain", retain.into())]))
+    Some(Made::Fields(vec![
+        ("topic", Made::Text(topic.into_owned())),
+        ("payload", payload),
+        ("qos", qos.into()),
+        ("retain", retain.into()),
+    ]))
 }
 
 object! {
     Packet as p, PACKET_FIELDS {
         "packetType": Str, "CONNECT, PUBLISH, SUBACK, …" => Value::Str(p.name());
         "packetTypeId": U64, "Its number (MQTT 5.0 §2.1.2)" => p.kind();
-        "topic": Str, "PUBLISH: topic name; SUBSCRIBE, UNSUBSCRIBE: the first topic filter" => p.topic();
+        "topic": Str, "PUBLISH: topic name; SUBSCRIBE, UNSUBSCRIBE: the first topic filter" => p.topic().map(Value::Str);
         "topics": List, "SUBSCRIBE, UNSUBSCRIBE: topic filters, with the QoS asked for" => p.subscriptions();
         "qos": U64, "PUBLISH: quality of service, 0 to 2" => p.is_publish().then_some(p.qos());
         "retain": Bool, "PUBLISH: whether the server keeps the message for later subscribers" => p.is_publish().then_some(p.first & 1 != 0);
         "dup": Bool, "PUBLISH: whether it was sent before" => p.is_publish().then_some(p.first & 8 != 0);
         "packetId": U64, "Packet identifier, which the acknowledgement repeats" => p.id();
-        "clientId": Str, "CONNECT: client identifier" => p.connect(|c| c.client);
-        "user": Str, "CONNECT: user name" => p.connect(|c| c.user).flatten();
+        "clientId": Str, "CONNECT: client identifier" => p.connect(|c| Value::Str(c.client));
+        "user": Str, "CONNECT: user name" => p.connect(|c| c.user.map(Value::Str)).flatten();
         "password": Str, "CONNECT: REDACTED where there is a password" => p.connect(|c| c.password).filter(|p| *p).map(|_| REDACTED);
-        "protocolName": Str, "CONNECT: MQTT, or MQIsdp of version 3.1" => p.connect(|c| c.name);
+        "protocolName": Str, "CONNECT: MQTT, or MQIsdp of version 3.1" => p.connect(|c| Value::Str(c.name));
         "protocolVersion": U64, "CONNECT: protocol level: 3 for 3.1, 4 for 3.1.1, 5 for 5.0" => p.connect(|c| c.level & 0x7f);
         "keepAlive": U64, "CONNECT: longest time between packets, in seconds" => p.connect(|c| c.keep_alive);
         "cleanStart": Bool, "CONNECT: whether the session starts anew (Clean Session before version 5)" => p.connect(|c| c.flags & 2 != 0);
@@ -260,7 +266,7 @@ object! {
         "sessionPresent": Bool, "CONNACK: whether the server still has the session" => p.read().and_then(|r| r.session_present);
         "reasonCode": U64, "Reason code, or return code before version 5; of a SUBACK or UNSUBACK the first" => p.code();
         "reasonName": Str, "Its meaning" => p.code().map(|c| codes::reason_name(p.level, p.kind(), c).into_owned());
-        "reasonCodes": List, "SUBACK, UNSUBACK: one for each topic filter" => if matches!(p.kind(), packet::SUBACK | packet::UNSUBACK) { Value::MadeList(Box::new(p.read().map(|r| r.codes.into_iter().map(u64::from).collect::<Vec<_>>()).unwrap_or_default())) } else { Value::Absent };
+        "reasonCodes": List, "SUBACK, UNSUBACK: one for each topic filter" => if matches!(p.kind(), packet::SUBACK | packet::UNSUBACK) { Value::MadeList(Box::new(p.read().map(|r| r.codes.iter().copied().map(u64::from).collect::<Vec<_>>()).unwrap_or_default())) } else { Value::Absent };
         "payload": Str, "PUBLISH: the application message, in base64 where it is no text" => p.payload().map(|(text, _)| text);
         "encoding": Str, "base64 where payload is" => p.payload().filter(|(_, encoded)| *encoded).map(|_| "base64");
         "payloadLength": U64, "PUBLISH: bytes of the application message that were seen" => p.read().and_then(|r| r.payload).map(|p| p.len());
@@ -270,7 +276,7 @@ object! {
 
 impl Request for Packet {
     fn summary(&self) -> Cow<'_, str> {
-        self.topic().or_else(|| self.connect(|c| c.client)).unwrap_or_default().into()
+        self.topic().or_else(|| self.connect(|c| c.client)).unwrap_or_default()
     }
     fn method(&self) -> Cow<'_, str> {
         self.name()

@@ -92,12 +92,8 @@ impl Framing for Packets {
             self.level = level;
         }
         let Some(packet) = Packet::parse(bytes, self.level) else { return After::Message };
-        let mut part = Part::new(packet, half);
-        if half.missing > 0 || half.cut > 0 {
-            part.anomalies.push(anomaly::CUT);
-        } else if !part.what.is_sound() {
-            part.anomalies.push(anomaly::MALFORMED);
-        }
+        let sound = !half.is_whole() || packet.is_sound();
+        let part = Part::new(packet, half).noting(!half.is_whole(), anomaly::CUT).noting(!sound, anomaly::MALFORMED);
         let (kind, id, protocol) = (part.what.kind(), part.what.id().unwrap_or(0), self.protocol());
         match part.what.acknowledged_by() {
             Some(by) => self.exchanges.request(cx, protocol, (by, id), part),

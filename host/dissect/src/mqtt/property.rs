@@ -1,6 +1,6 @@
 //! Properties (MQTT 5.0 §2.2.2).
 
-use super::wire::{binary, string, variable};
+use super::wire::{binary, variable};
 use crate::made::{Made, REDACTED, hex};
 use nom::{
     IResult, Parser as _,
@@ -70,10 +70,10 @@ fn property(i: &[u8]) -> IResult<&[u8], (&'static str, Made)> {
         U16 => map(be_u16, Made::from).parse(rest)?,
         U32 => map(be_u32, Made::from).parse(rest)?,
         Variable => map(variable, Made::from).parse(rest)?,
-        Text => map(string, Made::from).parse(rest)?,
+        Text => map(binary, Made::lossy).parse(rest)?,
         Binary => map(binary, |b| Made::Text(hex(b))).parse(rest)?,
         Secret => map(binary, |_| REDACTED.into()).parse(rest)?,
-        Pair => map(pair(string, string), |(n, v)| Made::List(vec![n.into(), v.into()])).parse(rest)?,
+        Pair => map(pair(binary, binary), |(n, v)| Made::List(vec![Made::lossy(n), Made::lossy(v)])).parse(rest)?,
     };
     Ok((rest, (*name, value)))
 }

@@ -9,6 +9,7 @@ use nom::{
     multi::length_data,
     number::complete::{be_u8, be_u16},
 };
+use std::borrow::Cow;
 
 /// Type and flags, and how many bytes follow them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +67,8 @@ pub(super) fn binary(i: &[u8]) -> IResult<&[u8], &[u8]> {
 }
 
 /// A string; what is not UTF-8 in it reads U+FFFD.
-pub(super) fn string(i: &[u8]) -> IResult<&[u8], String> {
-    map(binary, |b| String::from_utf8_lossy(b).into_owned()).parse(i)
+pub(super) fn string(i: &[u8]) -> IResult<&[u8], Cow<'_, str>> {
+    map(binary, String::from_utf8_lossy).parse(i)
 }
 
 /// Whether `bytes` begin a CONNECT; `None` if that cannot be said yet.

@@ -5,12 +5,13 @@ use super::{
     values,
     wire::{self, HEADER_LEN, capability, lenenc},
 };
-use crate::{cursor::Cursor, exchange::Request, made::Made};
+use crate::{
+    cursor::Cursor,
+    exchange::Request,
+    made::{Made, REDACTED},
+};
 use hookline_item::{Value, object};
 use std::{borrow::Cow, sync::Arc};
-
-/// What stands in the place of a secret.
-const REDACTED: &str = "REDACTED";
 
 /// Commands that are treated each in its way (`my_command.h`).
 pub(super) mod command {

@@ -119,7 +119,7 @@ impl Mysql {
                 return After::Message;
             }
         };
-        let anomalies = if half.cut > 0 || half.missing > 0 { vec![anomaly::CUT] } else { Vec::new() };
+        let anomalies = if half.is_whole() { Vec::new() } else { vec![anomaly::CUT] };
         let mut what = Command::new(kind, bytes, self.capabilities);
         if matches!(kind, Kind::Login | Kind::SSLRequest) {
             what.server = self.version.clone();
@@ -184,11 +184,10 @@ impl Mysql {
         if self.answer.is_none() && sequence != 1 && !asked.is_some_and(Kind::authenticates) {
             return After::Message;
         }
-        let mut part = self
-            .answer
-            .take()
-            .unwrap_or_else(|| Part::new(Answer::default(), Half { first: half.first, last: half.last, ..Half::default() }));
-        add(&mut part, half);
+        let begun = self.answer.take().unwrap_or_else(|| Part::new(Answer::default(), Half { first: half.first, ..Half::default() }));
+        let mut part = begun.noting(half.missing > 0, anomaly::CUT);
+        // Rows are only counted: nothing of them is cut.
+        part.half.extend(Half { cut: 0, ..half });
         let kind = asked.unwrap_or(Kind::Command(command::QUERY));
         if matches!(kind, Kind::Command(command::BINLOG_DUMP | command::BINLOG_DUMP_GTID | command::TABLE_DUMP))
             && payload.first() != Some(&0xff)
@@ -238,16 +237,5 @@ impl Mysql {
             self.waiting.response(cx, &MYSQL, (), answer);
             cx.from = from;
         }
-    }
-}
-
-fn add(part: &mut Part<Answer>, half: Half) {
-    let whole = &mut part.half;
-    whole.last = half.last;
-    whole.size = whole.size.saturating_add(half.size);
-    if half.missing > 0 || half.gaps > 0 {
-        whole.missing = whole.missing.saturating_add(half.missing);
-        whole.gaps = whole.gaps.saturating_add(half.gaps);
-        part.anomalies = vec![anomaly::CUT];
     }
 }

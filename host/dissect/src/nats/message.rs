@@ -64,7 +64,7 @@ impl Operation {
         Made::from(serde_json::Value::Object(map)).into_value()
     }
 
-    /// Names and values behind the version line (ADR-4: as in HTTP).
+    /// Names and values behind the version line (NATS ADR-4: as in HTTP).
     fn headers(&self) -> Value<'static> {
         let mut lines = self.rest().0.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
         if self.line().headers == 0 || lines.next().is_none() {

@@ -51,13 +51,8 @@ impl Framing for Nats {
 
     fn message(&mut self, cx: &mut Context<'_>, bytes: &[u8], half: Half) -> After {
         let line = wire::line(bytes).and_then(Line::parse).unwrap_or_default();
-        let mut part = Part::new(Operation::new(bytes), half);
-        if half.missing > 0 || half.cut > 0 {
-            part.anomalies.push(anomaly::CUT);
-        }
-        if line.op == Op::Unknown {
-            part.anomalies.push(anomaly::UNKNOWN);
-        }
+        let part =
+            Part::new(Operation::new(bytes), half).noting(!half.is_whole(), anomaly::CUT).noting(line.op == Op::Unknown, anomaly::UNKNOWN);
         if line.op == Op::Connect {
             self.verbose = part.what.is_verbose();
         }

@@ -4,12 +4,13 @@ use super::{
     codes,
     wire::{self, HEADER_LEN, STARTUP_HEADER_LEN},
 };
-use crate::{cursor::Cursor, exchange::Request, made::Made};
+use crate::{
+    cursor::Cursor,
+    exchange::Request,
+    made::{Made, REDACTED},
+};
 use hookline_item::{Value, object};
 use std::{borrow::Cow, sync::Arc};
-
-/// What stands in the place of a secret.
-const REDACTED: &str = "REDACTED";
 
 /// Messages of a client, by their names in the documentation (§54.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

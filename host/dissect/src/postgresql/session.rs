@@ -75,7 +75,7 @@ impl Postgres {
             return;
         }
         let statement = self.statement(kind, bytes.get(HEADER_LEN..).unwrap_or_default());
-        let anomalies = if half.cut > 0 || half.missing > 0 { vec![anomaly::CUT] } else { Vec::new() };
+        let anomalies = if half.is_whole() { Vec::new() } else { vec![anomaly::CUT] };
         let mut request = Part { what: Command { kind, bytes: bytes.into(), statement, copied: None }, half, anomalies };
         match kind {
             Kind::CancelRequest | Kind::Flush | Kind::Terminate | Kind::CopyData | Kind::CopyDone | Kind::CopyFail => {
@@ -116,7 +116,9 @@ impl Postgres {
             Kind::Bind => {
                 let (portal, name) = (cursor.cstr()?, cursor.cstr()?);
                 let statement = self.statements.get(name)?.clone();
-                self.portals.insert(portal.into(), statement.clone(), portal.len());
+                // A portal keeps its statement, also when that is replaced.
+                let cost = portal.len() + statement.query.len() + statement.types.len();
+                self.portals.insert(portal.into(), statement.clone(), cost);
                 Some(statement)
             }
             Kind::Execute => self.portals.get(cursor.cstr()?).cloned(),
@@ -151,9 +153,9 @@ impl Postgres {
         }
         let asked = self.waiting.waiting(&()).map(|q| q.what.kind);
         let unasked = code == b'A' || (matches!(code, b'N' | b'S' | b'E') && asked.is_none() && self.answer.is_none());
-        let mut part = if unasked { None } else { self.answer.take() }
-            .unwrap_or_else(|| Part::new(Answer::default(), Half { first: half.first, last: half.last, ..Half::default() }));
-        add(&mut part, bytes, half);
+        let begun = if unasked { None } else { self.answer.take() };
+        let begun = begun.unwrap_or_else(|| Part::new(Answer::default(), Half { first: half.first, ..Half::default() }));
+        let part = add(begun, bytes, half);
         if unasked {
             Pairing::<(), Command, Answer>::unasked(cx, &POSTGRESQL, part);
             return After::Message;
@@ -190,20 +192,13 @@ impl Postgres {
 }
 
 /// Adds a message to the response.
-fn add(part: &mut Part<Answer>, bytes: &[u8], half: Half) {
-    let whole = &mut part.half;
-    whole.last = half.last;
-    whole.size = whole.size.saturating_add(half.size);
+fn add(part: Part<Answer>, bytes: &[u8], half: Half) -> Part<Answer> {
+    let mut part = part.noting(half.missing > 0, anomaly::CUT);
     // Rows and COPY's data are only counted: nothing of them is cut.
-    if !matches!(bytes.first(), Some(b'D' | b'd')) {
-        whole.cut = whole.cut.saturating_add(half.cut);
-    }
-    if half.missing > 0 || half.gaps > 0 {
-        whole.missing = whole.missing.saturating_add(half.missing);
-        whole.gaps = whole.gaps.saturating_add(half.gaps);
-        part.anomalies = vec![anomaly::CUT];
-    }
+    let cut = if matches!(bytes.first(), Some(b'D' | b'd')) { 0 } else { half.cut };
+    part.half.extend(Half { cut, ..half });
     part.what.add(bytes, half.size);
+    part
 }
 
 /// Whether a message ends the response to what was asked.

@@ -53,7 +53,7 @@ impl Framing for Redis {
             // An empty line is a keep-alive of old clients.
             return After::Message;
         }
-        let anomalies = if half.cut > 0 || half.missing > 0 { vec![anomaly::CUT] } else { Vec::new() };
+        let anomalies = if half.is_whole() { Vec::new() } else { vec![anomaly::CUT] };
         match cx.from {
             // A client says nothing but commands: other values are somebody's test of the server.
             Sender::Client if matches!(bytes.first(), Some(b) if resp::is_type(*b) && !matches!(b, b'*' | b'|')) => After::Message,

@@ -116,6 +116,22 @@ fn a_datagram_may_hold_several_messages() {
 }
 
 #[test]
+fn a_search_whose_end_never_comes_shows_what_it_found() {
+    let (mut c, mut out) = (tcp(389), Vec::new());
+    c.bytes(CLIENT, at(1), &search(2), &mut out);
+    c.bytes(SERVER, at(2), &entry(2, "cn=a"), &mut out);
+    c.bytes(SERVER, at(3), &entry(2, "cn=b"), &mut out);
+    c.close(Close::Reset, at(4), &mut out);
+    c = tcp(389);
+    c.bytes(SERVER, at(5), &entry(9, "cn=alone"), &mut out);
+    c.close(Close::Fin, at(6), &mut out);
+    let items = shown(&out);
+    assert_eq!((&items[0]["response"]["entryCount"], &items[0]["response"]["entries"][1]["dn"]), (&2.into(), &"cn=b".into()));
+    assert_eq!((&items[0]["error"]["msg"], &items[0]["frames"]["response"]), (&"the response breaks off".into(), &json!([2, 3])));
+    assert_eq!((&items[1]["response"]["entries"][0]["dn"], &items[1]["error"]["type"]), (&"cn=alone".into(), &"pair-not-found".into()));
+}
+
+#[test]
 fn look_alikes_are_not_claimed() {
     // SNMP's envelope, and a sequence without an operation.
     for bytes in [&[0x30, 11, 2, 1, 1, 4, 6, b'p', b'u', b'b', b'l', b'i', b'c'][..], &[0x30, 6, 2, 1, 1, 0x7f, 1, 0]] {

@@ -151,6 +151,26 @@ fn long_values_are_counted_and_a_loss_is_survived() {
 }
 
 #[test]
+fn what_came_of_a_response_is_not_lost_with_its_end() {
+    let (mut c, mut out) = (tcp(11211), Vec::new());
+    c.bytes(CLIENT, at(1), b"get a b\r\n", &mut out);
+    c.bytes(SERVER, at(2), b"VALUE a 0 1\r\nx\r\n", &mut out);
+    c.gap(SERVER, at(3), 100, &mut out);
+    c.close(Close::Fin, at(4), &mut out);
+    let frame = |id: u8, n: u8, of: u8, bytes: &[u8]| [&[0, id, 0, n, 0, of, 0, 0][..], bytes].concat();
+    c = udp(11211);
+    c.bytes(CLIENT, at(5), &frame(1, 0, 1, b"get c\r\n"), &mut out);
+    c.bytes(SERVER, at(6), &frame(1, 0, 3, b"VALUE c 0 4\r\nab"), &mut out);
+    c.bytes(SERVER, at(7), &frame(1, 2, 3, b"END\r\n"), &mut out);
+    c.close(Close::End, at(8), &mut out);
+    let items = shown(&out);
+    for (item, key) in items.iter().zip(["a", "c"]) {
+        assert_eq!((&item["response"]["values"][0]["key"], &item["anomalies"]), (&key.into(), &json!(["message-incomplete"])), "{item}");
+    }
+    assert_eq!(items.len(), 2);
+}
+
+#[test]
 fn look_alikes_are_not_claimed() {
     let talks: [Turns<'_>; 3] = [
         &[(CLIENT, b"get key\r\n"), (SERVER, b"+OK\r\n")],

@@ -160,7 +160,7 @@ impl Http2 {
         count(part, half);
         part.body.size = part.body.size.saturating_add(half.cut);
         part.body.cut = part.body.cut.saturating_add(half.cut);
-        if half.missing > 0 || half.cut > 0 {
+        if !half.is_whole() {
             part.body.hole();
         }
         if header.has(flag::END_STREAM) {
@@ -200,11 +200,7 @@ impl Http2 {
 
     fn continuation(&mut self, cx: &mut Context<'_>, header: Header, payload: &[u8], half: Half) {
         let Some(mut open) = self.side(cx.from).block.take() else { return };
-        open.half.last = half.last;
-        open.half.size = open.half.size.saturating_add(half.size);
-        open.half.gaps = open.half.gaps.saturating_add(half.gaps);
-        open.half.missing = open.half.missing.saturating_add(half.missing);
-        open.half.cut = open.half.cut.saturating_add(half.cut);
+        open.half.extend(half);
         let room = cx.limits.head_max.saturating_sub(open.bytes.len()).min(payload.len());
         open.half.cut = open.half.cut.saturating_add((payload.len() - room) as u64);
         open.bytes.extend_from_slice(payload.get(..room).unwrap_or_default());
@@ -221,7 +217,7 @@ impl Http2 {
         }
         let max = Max { bytes: cx.limits.head_max, fields: cx.limits.fields_max };
         let mut block = side.decoder.decode(&open.bytes, max);
-        if open.half.missing > 0 || open.half.cut > 0 {
+        if !open.half.is_whole() {
             side.decoder.lose();
             block.broken = true;
         }
