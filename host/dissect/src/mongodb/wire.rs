@@ -42,7 +42,12 @@ pub(super) struct Header {
 impl Header {
     /// Whether it is a server's.
     pub(super) fn is_reply(self) -> bool {
-        self.response_to != 0 || self.opcode == op::REPLY
+        self.responds() || self.opcode == op::REPLY
+    }
+
+    /// Whether it names a message that it responds to. Old drivers say -1 where others say 0.
+    fn responds(self) -> bool {
+        !matches!(self.response_to, 0 | -1)
     }
 }
 
@@ -83,10 +88,10 @@ pub(super) fn start(bytes: &[u8]) -> Option<Option<Header>> {
     let sound = match header.opcode {
         op::MSG => word? as u32 & FLAGS_REQUIRED & !(MORE_TO_COME | CHECKSUM_PRESENT) == 0 && *body.get(4)? <= 1,
         // Flags, then a collection's name: database, dot, collection.
-        op::QUERY | op::INSERT | op::UPDATE | op::DELETE | op::GET_MORE => header.response_to == 0 && is_namespace(body.get(4..)?)?,
-        op::REPLY => header.response_to != 0 && (0..16).contains(&word?) && header.len >= 36,
+        op::QUERY | op::INSERT | op::UPDATE | op::DELETE | op::GET_MORE => !header.responds() && is_namespace(body.get(4..)?)?,
+        op::REPLY => header.responds() && (0..16).contains(&word?) && header.len >= 36,
         op::COMPRESSED => matches!(word?, op::REPLY | op::UPDATE..=op::MSG) && *body.get(8)? <= 3,
-        op::KILL_CURSORS => word? == 0 && header.response_to == 0,
+        op::KILL_CURSORS => word? == 0 && !header.responds(),
         _ => false,
     };
     Some(sound.then_some(header))

@@ -14,6 +14,9 @@ pub(super) const V2: u32 = 0x6b33_43cf;
 /// The longest connection id (RFC 9000 §17.2).
 const ID_MAX: u8 = 20;
 
+/// The tag behind a Retry's token (RFC 9000 §17.2.5).
+const RETRY_TAG_LEN: usize = 16;
+
 /// Packet types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -61,8 +64,8 @@ impl<'a> Packet<'a> {
         }
         let kind = kind(version, first >> 4 & 3)?;
         if kind == Kind::Retry {
-            // A token, and a tag of 16 bytes.
-            return (i.len() >= 16).then_some((Packet { kind, token: i.get(..i.len() - 16)?, ..base }, &[]));
+            let token = i.get(..i.len().checked_sub(RETRY_TAG_LEN)?)?;
+            return Some((Packet { kind, token, ..base }, &[]));
         }
         let (i, token) = if kind == Kind::Initial { length_data(variable).parse(i).ok()? } else { (i, &[][..]) };
         let (i, len) = variable(i).ok()?;
@@ -146,6 +149,15 @@ mod tests {
         assert_eq!(read(&[0xc2, 0x19, 0x7c, 0x5e, 0xff, 0x14, 0xe8, 0x8c]), Some(151_288_809_941_952_652));
         assert_eq!((read(&[0x9d, 0x7f, 0x3e, 0x7d]), read(&[0x7b, 0xbd]), read(&[0x25])), (Some(494_878_333), Some(15_293), Some(37)));
         assert_eq!((read(&[0x40]), read(&[])), (None, None));
+    }
+
+    #[test]
+    fn a_retry_without_its_tag_is_none() {
+        // Found by fuzzing.
+        for len in 0..24 {
+            let packet = [&[0xf0, 0, 0, 0, 1, 0, 0][..], &[7; 24][..len]].concat();
+            assert_eq!(Packet::parse(&packet).map(|(p, _)| p.token.len()), len.checked_sub(RETRY_TAG_LEN));
+        }
     }
 
     #[test]

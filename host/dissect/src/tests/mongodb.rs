@@ -165,6 +165,12 @@ fn a_flow_picked_up_in_its_middle_is_recognised_and_a_loss_survived() {
 }
 
 #[test]
+fn a_query_of_a_driver_that_responds_to_minus_one_is_read() {
+    let query = [&[0; 4][..], b"d.$cmd\0", &[0; 8], &document(&[int("getnonce", 1)])].concat();
+    assert_eq!(whole(30000, &[(CLIENT, &message(1, -1, 2004, &query))])[0]["method"], "getnonce");
+}
+
+#[test]
 fn look_alikes_are_not_claimed() {
     for bytes in
         [&message(1, 0, 2013, &[4, 0, 0, 0, 0])[..], &message(1, 0, 2004, b"\0\0\0\0nodot\0"), &message(1, 0, 7, &[0; 20]), &[0xff; 40]]
