@@ -267,8 +267,8 @@ impl Conversation {
             let first = if done < old { since } else { seen };
             let outcome = self.with_session(from, (first, seen), out, |s, cx| Some(s.bytes(cx, rest)));
             match outcome {
-                Some(Outcome::Items(n)) if n > 0 => done += n.min(rest.len()),
-                // What is left of a datagram has no continuation.
+                Some(Outcome::Items(n)) if n > 0 && !rest.is_empty() => done += n.min(rest.len()),
+                // A datagram may be empty, and what is left of one has no continuation.
                 _ if self.flow.transport.has_messages() => return end,
                 Some(Outcome::Need(need)) if need <= self.limits.pending_bytes => return Progress { done, need, switched: false },
                 Some(Outcome::Switched(n, next)) if self.switches < SWITCHES_MAX => {

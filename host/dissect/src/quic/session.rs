@@ -45,7 +45,7 @@ impl Session for Quic {
         if goes_on && self.open.as_ref().is_some_and(|o| o.connection.tls.server.is_some()) {
             self.emit(cx, None);
         }
-        Outcome::Items(bytes.len().max(1))
+        Outcome::Items(bytes.len())
     }
 
     fn gap(&mut self, _: &mut Context<'_>, _: &[u8], _: u64) {}

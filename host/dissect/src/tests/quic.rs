@@ -89,6 +89,13 @@ fn a_handshake_is_one_item_whatever_the_order_of_its_pieces() {
 }
 
 #[test]
+fn an_empty_datagram_does_not_hold_the_lane_up() {
+    // Found by fuzzing memcached.
+    let items = run(&[(CLIENT, ask(V1, 0, &crypto(0, &client_hello("a")))), (SERVER, Vec::new()), (CLIENT, Vec::new())]);
+    assert_eq!(items.len(), 1);
+}
+
+#[test]
 fn a_refusal_tells_why() {
     let close = [&[0x1c, 0x41, 0x28, 6, 3][..], b"no!"].concat();
     let items = shown(&run(&[(CLIENT, ask(V1, 0, &crypto(0, &client_hello("a")))), (SERVER, answer(V1, &close))]));
