@@ -75,6 +75,12 @@ impl<F: Framing> Framed<F> {
         Self { framing, sides: [side(), side()] }
     }
 
+    /// For a protocol whose first messages begin where another one has just ended.
+    pub(crate) fn at_boundary(framing: F) -> Self {
+        let side = || Side { open: None, lost: false };
+        Self { framing, sides: [side(), side()] }
+    }
+
     fn side(&mut self, from: Sender) -> &mut Side {
         let [client, server] = &mut self.sides;
         match from {

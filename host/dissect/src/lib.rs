@@ -59,10 +59,12 @@ mod redact;
 mod redis;
 mod registry;
 mod remembered;
+mod sse;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod totals;
+mod ws;
 
 pub use conversation::Conversation;
 pub use dissector::{Anomaly, Context, Dissector, Draft, Half, Next, Outcome, Probe, Session, Verdict};

@@ -1,7 +1,8 @@
 //! All dissectors, one line each. Nothing else names them all.
 
 use crate::{
-    Dissector, amqp, diameter, dns, http, icmp, ldap, memcached, mongodb, mqtt, mysql, nats, postgresql, quic, radius, redis, tls, totals,
+    Dissector, amqp, diameter, dns, http, icmp, ldap, memcached, mongodb, mqtt, mysql, nats, postgresql, quic, radius, redis, sse, tls,
+    totals, ws,
 };
 
 /// In the order in which they are asked: the most certain probes first.
@@ -22,6 +23,9 @@ static DISSECTORS: &[&Dissector] = &[
     &radius::DISSECTOR,     // attributes that fill a packet
     &dns::DISSECTOR,        // a plausible message
     &icmp::DISSECTOR,       // a transport of its own
+    // What begins in HTTP says no.
+    &ws::DISSECTOR,
+    &sse::DISSECTOR,
     // What sums up a flow is never asked.
     &totals::TCP,
     &totals::UDP,

@@ -37,7 +37,7 @@ impl Content<'_> {
     }
 
     /// The body without its content codings; as it came where they cannot be undone.
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         self.decoded().map_or(&self.part.body.bytes, |d| &d.bytes)
     }
 

@@ -4,12 +4,15 @@ use super::{
     body::Body,
     content::{CONTENT_FIELDS, Content, POST_DATA_FIELDS, PostData, REQUEST_BODY_FIELDS, RequestBody},
     frame::{Head, Span, StartLine, Version, is_token},
+    graphql::{ANSWERED_FIELDS, ASKED_FIELDS, Answered, Asked},
+    grpc::{CALL_FIELDS, Call, OUTCOME_FIELDS, Outcome},
     sub::Sub,
     target::{self, Target},
 };
 use crate::{
-    Half,
+    Context, Half,
     map::{Map, Repeats},
+    sse::Events,
 };
 use hookline_item::{List, Message, Object, Seen, Value, object};
 use std::borrow::Cow;
@@ -31,6 +34,8 @@ pub(super) struct Part {
     pub(super) h2: Option<H2>,
     /// What is spoken inside HTTP.
     pub(super) sub: Sub,
+    /// The events in the body of an event stream, as they come.
+    pub(super) events: Option<Box<Events>>,
     /// Cap for decoding.
     pub(super) decoded_max: usize,
 }
@@ -48,6 +53,30 @@ pub(super) struct H2 {
 impl Part {
     pub(super) fn new(head: Head, len: usize, first: Seen, last: Seen, decoded_max: usize) -> Self {
         Self { head, wire: len as u64, head_len: len as u64, first, last, decoded_max, ..Self::default() }
+    }
+
+    /// The next bytes of its body; `coming` more are expected, `max` are kept.
+    pub(super) fn push_body(&mut self, cx: &mut Context<'_>, bytes: &[u8], coming: u64, max: usize) {
+        self.body.push(bytes, coming, max);
+        if let Some(events) = &mut self.events {
+            events.bytes(cx, bytes);
+        }
+    }
+
+    /// Bytes of its body are missing here.
+    pub(super) fn hole(&mut self) {
+        self.body.hole();
+        if let Some(events) = &mut self.events {
+            events.hole();
+        }
+    }
+
+    /// Looks for events in the body of a response to a request for `path`, if it is an event stream that can be read as it comes.
+    pub(super) fn listen(&mut self, path: impl FnOnce() -> String) {
+        let mime_type = self.head.value("content-type").and_then(|t| t.split(|b| *b == b';').next()).unwrap_or_default();
+        if mime_type.trim_ascii().eq_ignore_ascii_case(b"text/event-stream") && self.head.value("content-encoding").is_none() {
+            self.events = Some(Box::new(Events::new(path())));
+        }
     }
 
     pub(super) fn half(&self) -> Half {
@@ -150,6 +179,11 @@ impl Exchange {
         let host = self.request.as_ref().map_or(Cow::Borrowed(""), Request::host);
         String::from_utf8_lossy(target::host_only(host.as_bytes())).into_owned()
     }
+
+    /// The path that is asked for; empty without a request.
+    pub(super) fn path(&self) -> String {
+        self.request.as_ref().map(|r| String::from_utf8_lossy(r.target().path).into_owned()).unwrap_or_default()
+    }
 }
 
 impl Message for Exchange {
@@ -185,11 +219,11 @@ impl Request {
         }
     }
 
-    fn method(&self) -> &[u8] {
+    pub(super) fn method(&self) -> &[u8] {
         self.line().0.of(&self.part.head.block)
     }
 
-    fn target(&self) -> Target<'_> {
+    pub(super) fn target(&self) -> Target<'_> {
         let target = self.line().1.of(&self.part.head.block);
         target::split(target, self.method() == b"CONNECT" && !target.starts_with(b"/"))
     }
@@ -217,7 +251,30 @@ impl Request {
     }
 }
 
+impl Request {
+    fn grpc(&self) -> Value<'_> {
+        if self.part.sub != Sub::Grpc {
+            return Value::Absent;
+        }
+        Value::MadeObject(Box::new(Call::new(&self.part, self.target().path)))
+    }
+
+    fn graphql(&self) -> Value<'_> {
+        let asked = (self.part.sub == Sub::GraphQl).then(|| Asked::of(self)).flatten();
+        asked.map_or(Value::Absent, |asked| Value::MadeObject(Box::new(asked)))
+    }
+}
+
 impl Response {
+    fn grpc(&self) -> Value<'_> {
+        if self.part.sub == Sub::Grpc { Value::MadeObject(Box::new(Outcome(&self.part))) } else { Value::Absent }
+    }
+
+    fn graphql(&self) -> Value<'_> {
+        let answered = (self.part.sub == Sub::GraphQl).then(|| Answered::of(&self.part)).flatten();
+        answered.map_or(Value::Absent, |answered| Value::MadeObject(Box::new(answered)))
+    }
+
     /// The status code; HTTP/0.9 has none.
     fn status(&self) -> Option<u16> {
         status(&self.part)
@@ -386,6 +443,8 @@ object! {
         "streamId": U64, "HTTP/2: the stream (RFC 9113 §5)" => r.part.stream_id();
         "pushed": Bool, "HTTP/2: there if the server promised the response unasked (RFC 9113 §8.4)" => r.part.h2.filter(|h2| h2.pushed).map(|h2| h2.pushed);
         "unknownHeaders": U64, "HTTP/2: header fields left out because what they refer to was sent before the capture began, or lost" => r.part.unknown_headers();
+        "grpc": Object(CALL_FIELDS), "gRPC: the call and its messages" => r.grpc();
+        "graphql": Object(ASKED_FIELDS), "GraphQL: what is asked for" => r.graphql();
     }
 }
 
@@ -405,6 +464,8 @@ object! {
         "streamId": U64, "HTTP/2: the stream (RFC 9113 §5)" => r.part.stream_id();
         "unknownHeaders": U64, "HTTP/2: header fields left out because what they refer to was sent before the capture began, or lost" => r.part.unknown_headers();
         "interim": List(INTERIM_FIELDS), "1xx responses before this one: status, statusText, headers" => r.interim();
+        "grpc": Object(OUTCOME_FIELDS), "gRPC: how the call ended, and its messages" => r.grpc();
+        "graphql": Object(ANSWERED_FIELDS), "GraphQL: errors, which come with a status of 200" => r.graphql();
     }
 }
 

@@ -3,7 +3,8 @@
 //! Default ports 80, 8080, 8000, 3128; recognised by its start lines or frames on any port (HTTP/0.9 on these), also in the middle of
 //! a flow. All versions share what their messages are ([`message`]); [`connection`] tells which one is spoken.
 //! Read: pipelining, chunked coding with extensions and trailers, interim responses, bodies until close, obsolete folds, bare LF,
-//! arbitrary methods and forms of target, `CONNECT` (what follows a 2xx is probed anew) and `Upgrade` to HTTP/2 and TLS (opaque after another 101).
+//! arbitrary methods and forms of target, `CONNECT` (what follows a 2xx is probed anew) and `Upgrade` to HTTP/2, WebSocket and TLS (opaque after another 101).
+//! Inside: gRPC ([`grpc`]), GraphQL ([`graphql`]), server-sent events (an item each, beside the exchange's). Not inside: gRPC-Web, Connect.
 //! Not read: multipart/byteranges as a framing (RFC 2616 §4.4, gone since RFC 7230).
 //!
 //! Limits (see [`crate::Limits`]): `head_max`, `fields_max`, `body_max`, `decoded_max`, `requests_max`, `requests_bytes_max`, `interim_max`.
@@ -13,9 +14,12 @@ mod connection;
 mod content;
 mod decode;
 mod frame;
+mod graphql;
+mod grpc;
 mod message;
 mod pair;
 mod params;
+mod protobuf;
 mod session;
 mod sub;
 mod target;
@@ -27,8 +31,8 @@ use hookline_item::Sender;
 
 pub(crate) static DISSECTOR: Dissector = Dissector {
     name: "http",
-    doc: "HTTP/2 (RFC 9113), in which gRPC is named and its messages are not read, HTTP/1.x (RFC 9110, RFC 9112) and HTTP/0.9 (RFC 1945) over TCP",
-    protocols: &[&HTTP_2, &GRPC, &HTTP_11, &HTTP_10, &HTTP_09],
+    doc: "HTTP/2 (RFC 9113), HTTP/1.x (RFC 9110, RFC 9112) and HTTP/0.9 (RFC 1945) over TCP, with gRPC and GraphQL in them",
+    protocols: &[&HTTP_2, &GRPC, &GRAPHQL_2, &HTTP_11, &GRAPHQL, &HTTP_10, &HTTP_09],
     transports: &[Transport::Tcp],
     ports: &[80, 8080, 8000, 3128],
     begins_late: false,
@@ -58,6 +62,8 @@ fn probe(probe: &Probe<'_>) -> Verdict {
 protocol_versions! { "http", "tcp", ["80", "443", "8080"];
     HTTP_2 = "2", "HTTP/2", "Hypertext Transfer Protocol Version 2 (HTTP/2)", "https://www.rfc-editor.org/rfc/rfc9113";
     GRPC = "2", "gRPC", "gRPC over HTTP/2", "https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md";
+    GRAPHQL_2 = "2", "GQL", "Hypertext Transfer Protocol Version 2 (HTTP/2) [ GraphQL over HTTP/2 ]", "https://graphql.github.io/graphql-over-http/draft/";
+    GRAPHQL = "1.1", "GQL", "Hypertext Transfer Protocol -- HTTP/1.1 [ GraphQL over HTTP/1.1 ]", "https://graphql.github.io/graphql-over-http/draft/";
     HTTP_11 = "1.1", "HTTP", "Hypertext Transfer Protocol -- HTTP/1.1", "https://www.rfc-editor.org/rfc/rfc9112";
     HTTP_10 = "1.0", "HTTP", "Hypertext Transfer Protocol -- HTTP/1.0", "https://www.rfc-editor.org/rfc/rfc1945";
     HTTP_09 = "0.9", "HTTP", "Hypertext Transfer Protocol -- HTTP/0.9", "https://www.rfc-editor.org/rfc/rfc1945#section-4.1";

@@ -1,7 +1,7 @@
 //! Who waits for what on one connection: responses come in the order of the requests (RFC 9112 §9.3).
 
 use super::{
-    GRPC, HTTP_2, HTTP_09, HTTP_10, HTTP_11,
+    GRAPHQL, GRAPHQL_2, GRPC, HTTP_2, HTTP_09, HTTP_10, HTTP_11,
     frame::Version,
     message::{Exchange, Interim, Part, Request, Response},
     sub::Sub,
@@ -42,7 +42,8 @@ impl Waiting {
         Self { exchange: Box::new(Exchange { request: Some(Request { part }), response: None }), ..Self::default() }
     }
 
-    pub(super) fn answer(&mut self, part: Part) {
+    pub(super) fn answer(&mut self, mut part: Part) {
+        part.listen(|| self.exchange.path());
         self.exchange.response = Some(Response { part, interim: std::mem::take(&mut self.interim) });
     }
 
@@ -236,7 +237,7 @@ impl Queue {
     /// Notes lost bytes in the message that is being sent.
     pub(super) fn hole(&mut self, cx: &Context<'_>, missing: u64) {
         if let Some(part) = self.open(cx.from) {
-            part.body.hole();
+            part.hole();
             part.gaps += 1;
             part.missing = part.missing.saturating_add(missing);
         }
@@ -283,9 +284,11 @@ pub(super) fn send(cx: &mut Context<'_>, waiting: Waiting, error: Option<ItemErr
 fn protocol(version: Option<Version>, sub: Sub) -> &'static Protocol {
     match (version, sub) {
         (Some(Version::V2_0), Sub::Grpc) => &GRPC,
+        (Some(Version::V2_0), Sub::GraphQl) => &GRAPHQL_2,
         (Some(Version::V2_0), Sub::None) => &HTTP_2,
         (Some(Version::V0_9), _) => &HTTP_09,
         (Some(Version::V1_0), _) => &HTTP_10,
+        (_, Sub::GraphQl) => &GRAPHQL,
         _ => &HTTP_11,
     }
 }

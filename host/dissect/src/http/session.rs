@@ -4,11 +4,11 @@ use super::{
     anomaly,
     body::{self, Chunk, Framing, Kind},
     frame::{self, Opening, Scan, Scanned, StartLine, Version},
-    message::{Interim, Part},
+    message::{Exchange, Interim, Part},
     pair::{Queue, Waiting},
     v2::Http2,
 };
-use crate::{Close, Context, Next, Outcome, Session, framed::Framed};
+use crate::{Close, Context, Next, Outcome, Session, framed::Framed, ws};
 use hookline_item::{Sender, Timestamp};
 
 /// One connection.
@@ -234,16 +234,18 @@ impl Http {
     /// The stream carries something else from here on: what a tunnel does, or what 101 says.
     fn switch(&mut self, cx: &mut Context<'_>, status: u16) -> Next {
         let next = if status == 101 { upgrade(self.queue.answered()) } else { Upgrade::Unknown };
+        let socket = (next == Upgrade::WebSocket).then(|| opening(&self.queue.answered().exchange));
         let asked = (next == Upgrade::Http2).then(|| self.queue.take_upgraded()).flatten();
         if asked.is_none() {
             self.queue.answered().request_done = true;
             self.finish(cx, &[]);
         }
         self.close(cx, [&[], &[]], Close::Fin);
-        match (next, asked) {
-            (Upgrade::Http2, Some(asked)) => Next::Agreed(Box::new(Framed::new(Http2::upgraded(cx, asked), cx.flow))),
-            (Upgrade::Unknown | Upgrade::Http2, _) => Next::Unknown,
-            (Upgrade::Opaque, _) => Next::Opaque,
+        match (next, asked, socket) {
+            (_, Some(asked), _) => Next::Agreed(Box::new(Framed::at_boundary(Http2::upgraded(cx, asked)))),
+            (_, _, Some(opening)) => Next::Agreed(ws::opened(opening)),
+            (Upgrade::Opaque, ..) => Next::Opaque,
+            _ => Next::Unknown,
         }
     }
 
@@ -295,12 +297,13 @@ impl Http {
     }
 
     /// Takes body bytes, at most `left`. How many they were.
-    fn take(&mut self, cx: &Context<'_>, left: u64, bytes: &[u8]) -> usize {
+    fn take(&mut self, cx: &mut Context<'_>, left: u64, bytes: &[u8]) -> usize {
         let n = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
         let Some(part) = self.queue.open(cx.from) else { return n };
         let before = part.body.bytes.len();
         let coming = if left == u64::MAX { 0 } else { left - n as u64 };
-        part.body.push(bytes.get(..n).unwrap_or_default(), coming, cx.limits.body_max);
+        let max = cx.limits.body_max;
+        part.push_body(cx, bytes.get(..n).unwrap_or_default(), coming, max);
         part.wire += n as u64;
         part.last = cx.last;
         let grown = part.body.bytes.len() - before;
@@ -438,7 +441,7 @@ impl Http {
             State::Body(framing) => {
                 let missing = left(framing);
                 if let Some(part) = self.queue.open(cx.from) {
-                    part.body.hole();
+                    part.hole();
                     part.missing = part.missing.saturating_add(missing.max(1));
                 }
                 self.finish(cx, &[anomaly::BODY_CUT]);
@@ -462,6 +465,8 @@ fn note(anomalies: &mut Vec<&'static str>, name: &'static str) {
 enum Upgrade {
     /// `h2c` (RFC 7540 §3.2).
     Http2,
+    /// `websocket` (RFC 6455 §4.2.2).
+    WebSocket,
     /// TLS (RFC 2817), which is told by its first bytes.
     Unknown,
     /// One that is not known here.
@@ -474,10 +479,22 @@ fn upgrade(waiting: &Waiting) -> Upgrade {
     let starts = |name: &[u8], with: &[u8]| name.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
     let known = |name: &[u8]| match name {
         _ if name.eq_ignore_ascii_case(b"h2c") => Some(Upgrade::Http2),
+        _ if name.eq_ignore_ascii_case(b"websocket") => Some(Upgrade::WebSocket),
         _ if starts(name, b"TLS/") => Some(Upgrade::Unknown),
         _ => None,
     };
     names.into_iter().find_map(known).unwrap_or(Upgrade::Opaque)
+}
+
+/// What an exchange that opens a WebSocket has agreed on.
+fn opening(exchange: &Exchange) -> ws::Opening {
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    let mut opening = ws::Opening::new(exchange.server_name(), exchange.path());
+    if let Some(response) = &exchange.response {
+        opening.subprotocol = response.part.head.value("sec-websocket-protocol").map(text).unwrap_or_default();
+        response.part.head.values("sec-websocket-extensions").for_each(|value| opening.extensions(value));
+    }
+    opening
 }
 
 fn check_version(part: &Part, version: Version, anomalies: &mut Vec<&'static str>) {

@@ -1,6 +1,6 @@
 //! What is spoken inside HTTP: told from the fields when an exchange goes out.
 
-use super::message::Exchange;
+use super::{graphql, message::Exchange};
 
 /// A protocol inside HTTP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -9,13 +9,19 @@ pub(super) enum Sub {
     None,
     /// gRPC over HTTP/2.
     Grpc,
+    /// GraphQL over HTTP.
+    GraphQl,
 }
 
 impl Sub {
     /// What `exchange` carries.
     pub(super) fn of(exchange: &Exchange) -> Self {
         let grpc = exchange.parts().any(|part| part.h2.is_some() && part.head.value("content-type").is_some_and(is_grpc));
-        if grpc { Self::Grpc } else { Self::None }
+        match &exchange.request {
+            _ if grpc => Self::Grpc,
+            Some(request) if graphql::Asked::of(request).is_some() => Self::GraphQl,
+            _ => Self::None,
+        }
     }
 
     /// As in `subProtocol`.
@@ -23,6 +29,7 @@ impl Sub {
         match self {
             Self::None => "",
             Self::Grpc => "gRPC",
+            Self::GraphQl => "GraphQL",
         }
     }
 }

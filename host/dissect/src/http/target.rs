@@ -57,17 +57,22 @@ pub(super) fn pairs(query: &[u8]) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// Percent-decoding, with `+` for a space; what is not UTF-8 then shows as U+FFFD.
+/// A form's percent-decoding, with `+` for a space (URL standard, "urlencoded parsing").
 fn unescape(text: &[u8]) -> String {
-    if !text.iter().any(|b| matches!(b, b'%' | b'+')) {
-        return String::from_utf8_lossy(text).into_owned();
+    if !text.contains(&b'+') {
+        return percent_decoded(text);
     }
+    let spaced: Vec<u8> = text.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
+    percent_decoded(&spaced)
+}
+
+/// Percent-decoding (RFC 3986 §2.1); what is not UTF-8 then shows as U+FFFD.
+pub(super) fn percent_decoded(text: &[u8]) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((&first, after)) = rest.split_first() {
         rest = after;
         match (first, after) {
-            (b'+', _) => out.push(b' '),
             (b'%', [high, low, beyond @ ..]) => match (hex(*high), hex(*low)) {
                 (Some(h), Some(l)) => {
                     out.push(h << 4 | l);

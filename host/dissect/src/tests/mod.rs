@@ -16,8 +16,10 @@ mod postgresql;
 mod quic;
 mod radius;
 mod redis;
+mod sse;
 mod tls;
 mod totals;
+mod ws;
 
 use crate::{Close, Conversation, Flow, Limits, Transport, fuzz, protocols};
 use hookline_item::{Item, Seen, Sender, Timestamp, json};

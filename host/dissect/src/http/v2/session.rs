@@ -161,7 +161,7 @@ impl Http2 {
         part.body.size = part.body.size.saturating_add(half.cut);
         part.body.cut = part.body.cut.saturating_add(half.cut);
         if !half.is_whole() {
-            part.body.hole();
+            part.hole();
         }
         if header.has(flag::END_STREAM) {
             self.streams.end(cx, header.stream);

@@ -68,12 +68,13 @@ impl Streams {
     }
 
     /// Bytes of a body.
-    pub(super) fn data(&mut self, cx: &Context<'_>, id: u32, data: &[u8]) {
+    pub(super) fn data(&mut self, cx: &mut Context<'_>, id: u32, data: &[u8]) {
         let held_max = cx.limits.body_max.saturating_mul(BODIES_MAX);
         let room = held_max.saturating_sub(self.held);
         let Some(part) = self.open.get_mut(&id).and_then(|w| w.part(cx.from)) else { return };
         let before = part.body.bytes.len();
-        part.body.push(data, 0, cx.limits.body_max.min(before.saturating_add(room)));
+        let max = cx.limits.body_max.min(before.saturating_add(room));
+        part.push_body(cx, data, 0, max);
         self.held = self.held.saturating_add(part.body.bytes.len() - before);
     }
 
@@ -121,7 +122,7 @@ impl Streams {
         for waiting in self.open.values_mut() {
             let done = *waiting.done(cx.from);
             if let Some(part) = waiting.part(cx.from).filter(|_| !done) {
-                part.body.hole();
+                part.hole();
                 part.gaps = part.gaps.saturating_add(1);
             }
         }
@@ -182,7 +183,7 @@ fn break_off(waiting: &mut Waiting) {
             continue;
         }
         if let Some(part) = waiting.part(from) {
-            part.body.hole();
+            part.hole();
             part.missing = part.missing.max(1);
             waiting.anomalies.push(anomaly::BODY_CUT);
         }
