@@ -12,6 +12,8 @@ def truth_messages(truth):
         fields = {ours: side[name] for side, name, ours in ((request, 'method', 'method'), (request, 'path', 'path'), (request, 'authority', 'host'), (response, 'status', 'status')) if name in side}
         if not item.get('unknown_headers'):
             fields.update({'request': item['data']['>'], 'response': item['data']['<']})
+        if grpc := item.get('grpc'):
+            fields['grpc'] = [grpc['service'], grpc['method'], grpc['status']]
         yield item['f'], Message((flows[item['s']], item['sid']), 'http2', fields, where='frame %d stream %d' % (item['f'], item['sid']))
 
 
@@ -23,6 +25,8 @@ def our_messages(items):
             frame = min(frames[0] for frames in item['frames'].values())
             fields = {'method': request.get('method'), 'path': request.get('path'), 'host': request.get('host'), 'status': response.get('status')}
             fields.update({'request': request.get('bodySize', 0), 'response': response.get('bodySize', 0)})
+            call, outcome = request.get('grpc') or {}, response.get('grpc') or {}
+            fields['grpc'] = [call.get('service'), call.get('method'), outcome.get('status')]
             partial = item['completeness']['grade'] != 'full'
             stream = request.get('streamId') or response.get('streamId')
             yield frame, Message((place, stream), 'http2', fields, partial, 'frame %d' % frame)

@@ -36,18 +36,25 @@ object! {
 pub(super) struct Message {
     size: u64,
     compressed: bool,
-    /// What came of it, decompressed; `None` if that cannot be done.
-    bytes: Option<Vec<u8>>,
-    fields: Option<Made>,
+    shown: Shown,
+}
+
+/// What a message can be taken for.
+enum Shown {
+    /// It is empty, or it is compressed in a way that cannot be undone.
+    Nothing,
+    Fields(Made),
+    Text(String),
+    Base64(String),
 }
 
 object! {
     Message as m, MESSAGE_FIELDS {
         "size": U64, "Bytes on the wire, without the prefix" => m.size;
         "compressed": Bool, "Whether it was compressed, as grpc-encoding says" => m.compressed;
-        "text": Str, "The message where it is text, like JSON; absent for others" => m.text();
-        "fields": Object, "The message as Protocol Buffers without a schema: values by field numbers; absent if it is none" => m.fields.as_ref().map_or(Value::Absent, Made::value);
-        "bytes": Str, "The message in base64, where it is neither text nor Protocol Buffers" => m.base64();
+        "fields": Object, "The message as Protocol Buffers without a schema: values by field numbers; absent if it is none" => if let Shown::Fields(fields) = &m.shown { fields.value() } else { Value::Absent };
+        "text": Str, "The message where it is text, like JSON; absent if it is none" => if let Shown::Text(text) = &m.shown { Value::from(text.as_str()) } else { Value::Absent };
+        "bytes": Str, "The message in base64, where it is neither" => if let Shown::Base64(text) = &m.shown { Value::from(text.as_str()) } else { Value::Absent };
     }
 }
 
@@ -81,29 +88,28 @@ impl Outcome<'_> {
 impl Message {
     fn new(part: &Part, compressed: bool, size: u64, bytes: &[u8]) -> Self {
         let coding = part.head.value("grpc-encoding").unwrap_or_default();
-        let bytes = if !compressed {
-            Some(bytes.to_vec())
+        let shown = if compressed {
+            decode::decode(bytes, coding, part.decoded_max).map_or(Shown::Nothing, |decoded| Shown::new(&decoded.bytes))
         } else {
-            decode::decode(bytes, coding, part.decoded_max).map(|decoded| decoded.bytes.into_owned())
+            Shown::new(bytes)
         };
-        let fields = bytes.as_deref().filter(|b| !is_text(b)).and_then(protobuf::fields);
-        Self { size, compressed, bytes, fields }
-    }
-
-    fn text(&self) -> Option<&str> {
-        let bytes = self.bytes.as_deref().filter(|b| !b.is_empty() && is_text(b))?;
-        std::str::from_utf8(bytes).ok()
-    }
-
-    fn base64(&self) -> Value<'_> {
-        let bytes = self.bytes.as_deref().filter(|b| self.fields.is_none() && !is_text(b));
-        bytes.map_or(Value::Absent, |b| text_or_base64(b).0.into())
+        Self { size, compressed, shown }
     }
 }
 
-/// Whether bytes are text that somebody wrote: an encoded message has control characters.
-fn is_text(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(|text| !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')))
+impl Shown {
+    fn new(bytes: &[u8]) -> Self {
+        if bytes.is_empty() {
+            return Self::Nothing;
+        }
+        if let Some(fields) = protobuf::fields(bytes) {
+            return Self::Fields(fields);
+        }
+        match text_or_base64(bytes) {
+            (text, false) => Self::Text(text),
+            (text, true) => Self::Base64(text),
+        }
+    }
 }
 
 /// The messages in a body, each with its flag, its size and what came of it.

@@ -286,3 +286,58 @@ fn secrets_in_headers_are_masked_unless_nobody_wants_that() {
         (&"Basic dTpwdw==".into(), &"hush".into())
     );
 }
+
+fn post(kind: &str, body: &str) -> Vec<u8> {
+    format!("POST /api HTTP/1.1\r\nHost: h\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+fn answer(body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+#[test]
+fn graphql_says_what_is_asked_for_and_which_errors_a_200_has() {
+    let asked = post(
+        "application/json; charset=utf-8",
+        r#"{"query": "mutation Pay($a: Int) { pay(amount: $a) { id } log }", "operationName": "Pay", "variables": {"a": 3}}"#,
+    );
+    let answered = answer(r#"{"data": null, "errors": [{"message": "declined", "path": ["pay", 0], "extensions": {"code": "NO_FUNDS"}}]}"#);
+    let items = whole(80, &[(CLIENT, &asked), (SERVER, &answered)]);
+    assert_eq!(
+        (&items[0]["protocol"]["abbr"], &items[0]["subProtocol"], &items[0]["status"]),
+        (&"GQL".into(), &"GraphQL".into(), &200.into())
+    );
+    let want = serde_json::json!({
+        "operation": "mutation", "name": "Pay", "query": "mutation Pay($a: Int) { pay(amount: $a) { id } log }",
+        "fields": ["pay", "log"], "variables": {"a": 3},
+    });
+    assert_eq!(items[0]["request"]["graphql"], want);
+    let want =
+        serde_json::json!({"errorCount": 1, "errors": [{"message": "declined", "path": "pay.0", "code": "NO_FUNDS"}], "hasData": false});
+    assert_eq!(items[0]["response"]["graphql"], want);
+}
+
+#[test]
+fn graphql_comes_in_urls_documents_batches_and_hashes() {
+    let get = |query: &str| format!("GET /graphql?{query} HTTP/1.1\r\nHost: h\r\n\r\n").into_bytes();
+    let table = [
+        (get("query=%7Bme%7Bname%7D%7D&variables=%7B%22x%22%3A1%7D"), serde_json::json!(["query", null, ["me"]])),
+        (
+            get("extensions=%7B%22persistedQuery%22%3A%7B%22version%22%3A1%2C%22sha256Hash%22%3A%22ab%22%7D%7D&operationName=Q"),
+            serde_json::json!([null, "Q", []]),
+        ),
+        (post("application/graphql", "subscription S { tick }"), serde_json::json!(["subscription", "S", ["tick"]])),
+        (post("application/json", r#"[{"query": "{a}"}, {"query": "query B {b}"}]"#), serde_json::json!(["query", null, ["a"]])),
+        // What other services call a query.
+        (post("application/json", r#"{"query": {"match_all": {}}}"#), serde_json::Value::Null),
+        (post("application/json", r#"{"query": "select 1"}"#), serde_json::Value::Null),
+        (get("query=up%7Bjob%3D%22api%22%7D"), serde_json::Value::Null),
+    ];
+    for (asked, want) in table {
+        let item = &whole(80, &[(CLIENT, &asked)])[0];
+        let graphql = &item["request"]["graphql"];
+        let seen = graphql.is_object().then(|| serde_json::json!([graphql["operation"], graphql["name"], graphql["fields"]]));
+        assert_eq!(serde_json::Value::from(seen), want, "{}", String::from_utf8_lossy(&asked));
+        assert_eq!(item["subProtocol"] == "GraphQL", !want.is_null());
+    }
+}

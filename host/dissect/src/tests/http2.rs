@@ -98,3 +98,75 @@ fn an_upgraded_request_is_that_of_stream_1() {
     let items = shown(&out);
     assert!(items.iter().any(|i| i["summary"] == "/up" && i["status"] == 204), "{items:#?}");
 }
+
+/// A message with its prefix (PROTOCOL-HTTP2, "Length-Prefixed-Message").
+fn message(compressed: bool, bytes: &[u8]) -> Vec<u8> {
+    [&[u8::from(compressed)][..], &u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
+}
+
+/// A field with a name of its own (RFC 7541 §6.2.2).
+fn named(name: &str, value: &str) -> Vec<u8> {
+    let text = |t: &str| [&[u8::try_from(t.len()).unwrap()], t.as_bytes()].concat();
+    [vec![0], text(name), text(value)].concat()
+}
+
+#[test]
+fn grpc_has_calls_messages_and_a_status() {
+    use std::io::Write as _;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&[0x08, 7]).unwrap();
+    let gzip = gzip.finish().unwrap();
+    let call = [
+        &[0x83, 0x86][..],
+        &field(4, "/shop.Cart/Add"),
+        &field(1, "h"),
+        &field(31, "application/grpc+proto"),
+        &named("grpc-encoding", "gzip"),
+    ]
+    .concat();
+    let sent = [message(false, &[0x0a, 3, b'a', b'b', b'c']), message(true, &gzip), message(false, b"")].concat();
+    let trailers = [named("grpc-status", "5"), named("grpc-message", "no such%20cart")].concat();
+    let turns = [
+        (CLIENT, [PREFACE, &frame(4, 0, 0, &[]), &frame(1, END_HEADERS, 1, &call), &frame(0, END_STREAM, 1, &sent)].concat()),
+        (SERVER, [frame(4, 0, 0, &[]), frame(1, END_HEADERS, 1, &[&[0x88][..], &field(31, "application/grpc")].concat())].concat()),
+        (SERVER, [frame(0, 0, 1, &message(false, br#"{"left": 2}"#)), frame(1, END_STREAM | END_HEADERS, 1, &trailers)].concat()),
+    ];
+    let items = whole(50051, &borrowed(&turns));
+    let (call, outcome) = (&items[0]["request"]["grpc"], &items[0]["response"]["grpc"]);
+    assert_eq!((&items[0]["protocol"]["abbr"], &items[0]["subProtocol"]), (&"gRPC".into(), &"gRPC".into()));
+    assert_eq!((&call["service"], &call["method"], &call["messageCount"]), (&"shop.Cart".into(), &"Add".into(), &3.into()));
+    let want = serde_json::json!([
+        {"size": 5, "compressed": false, "fields": {"1": "abc"}},
+        {"size": gzip.len(), "compressed": true, "fields": {"1": 7}},
+        {"size": 0, "compressed": false},
+    ]);
+    assert_eq!(call["messages"], want);
+    assert_eq!((&outcome["status"], &outcome["statusName"], &outcome["message"]), (&5.into(), &"NOT_FOUND".into(), &"no such cart".into()));
+    assert_eq!(outcome["messages"][0]["text"], r#"{"left": 2}"#);
+    assert_cuts_do_not_matter(50051, &borrowed(&turns));
+    assert_damage_is_survived(50051, &borrowed(&turns));
+}
+
+#[test]
+fn a_grpc_call_may_fail_with_trailers_only() {
+    let call = [&[0x83, 0x86][..], &field(4, "/a.B/C"), &field(31, "application/grpc")].concat();
+    let answer = [&[0x88][..], &field(31, "application/grpc"), &named("grpc-status", "14")].concat();
+    let turns = [
+        (CLIENT, [PREFACE, &frame(4, 0, 0, &[]), &frame(1, END_STREAM | END_HEADERS, 1, &call)].concat()),
+        (SERVER, [frame(4, 0, 0, &[]), frame(1, END_STREAM | END_HEADERS, 1, &answer)].concat()),
+    ];
+    let outcome = &whole(50051, &borrowed(&turns))[0]["response"]["grpc"];
+    assert_eq!((&outcome["statusName"], &outcome["messages"]), (&"UNAVAILABLE".into(), &serde_json::json!([])));
+}
+
+#[test]
+fn events_come_in_http2_too() {
+    let turns = [
+        (CLIENT, [PREFACE, &frame(4, 0, 0, &[]), &frame(1, END_STREAM | END_HEADERS, 1, &get())].concat()),
+        (SERVER, [frame(4, 0, 0, &[]), frame(1, END_HEADERS, 1, &[&[0x88][..], &field(31, "text/event-stream")].concat())].concat()),
+        (SERVER, [frame(0, 0, 1, b"data: a\n\nda"), frame(0, 0, 1, b"ta: b\n\n")].concat()),
+    ];
+    let items = whole(80, &borrowed(&turns));
+    let data: Vec<_> = items.iter().filter(|i| i["protocol"]["name"] == "sse").map(|i| i["data"]["data"].clone()).collect();
+    assert_eq!(data, ["a", "b"]);
+}

@@ -10,7 +10,8 @@ const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charse
 fn events_are_items_as_they_come() {
     let body = "\u{feff}: hello\n\ndata: first\n\nevent: add\r\nid: 7\r\ndata: one\r\ndata:two\r\n\r\nretry: 500\rdata\r\rid\ndata:  x\n\ndata: lost";
     let items = whole(80, &[(CLIENT, REQUEST), (SERVER, HEAD), (SERVER, body.as_bytes())]);
-    let seen: Vec<_> = items.iter().map(|i| (i["protocol"]["name"].as_str().unwrap(), i["method"].as_str().unwrap(), i["data"].clone())).collect();
+    let seen: Vec<_> =
+        items.iter().map(|i| (i["protocol"]["name"].as_str().unwrap(), i["method"].as_str().unwrap(), i["data"].clone())).collect();
     let data = |i: usize| &seen[i].2;
     assert_eq!(seen.len(), 5, "{items:#?}");
     assert_eq!((seen[0].1, &data(0)["data"], data(0).get("id")), ("message", &"first".into(), None));

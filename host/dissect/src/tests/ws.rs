@@ -58,7 +58,10 @@ fn frames_are_items_and_the_last_says_the_message() {
     ];
     assert_eq!(payloads[..8], want[..8]);
     let (first, last) = (&frames[0]["data"], &frames[8]["data"]);
-    assert_eq!((&first["host"], &first["path"], &first["subprotocol"], &first["masked"]), (&"h.example".into(), &"/chat".into(), &"chat".into(), &true.into()));
+    assert_eq!(
+        (&first["host"], &first["path"], &first["subprotocol"], &first["masked"]),
+        (&"h.example".into(), &"/chat".into(), &"chat".into(), &true.into())
+    );
     assert_eq!((&last["closeCode"], &last["closeReason"], &last["direction"]), (&1000.into(), &"bye".into(), &"server".into()));
     assert_eq!((&frames[3]["data"]["fragments"], &frames[3]["data"]["messageLength"]), (&2.into(), &201.into()));
     assert!(frames.iter().all(|f| f["anomalies"].as_array().unwrap().is_empty()), "{frames:#?}");
@@ -84,6 +87,11 @@ fn what_refers_to_lost_messages_is_shown_compressed() {
     c.close(Close::End, at(7), &mut out);
     let items = shown(&out);
     let anomalies: Vec<_> = items[1..].iter().map(|i| i["anomalies"].clone()).collect();
-    let want = serde_json::json!([["compression-context-lost"], [], ["masking-wrong", "reserved-bits"], ["fragment-unexpected", "message-incomplete"]]);
+    let want = serde_json::json!([
+        ["compression-context-lost"],
+        [],
+        ["masking-wrong", "reserved-bits"],
+        ["fragment-unexpected", "message-incomplete"]
+    ]);
     assert_eq!(serde_json::Value::from(anomalies), want);
 }
