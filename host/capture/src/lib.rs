@@ -10,7 +10,9 @@
 pub mod afpacket;
 mod error;
 pub mod file;
+mod fuzz;
 mod source;
 
 pub use error::CaptureError;
+pub use fuzz::fuzz;
 pub use source::{Drained, PacketSource, Position, SourceStats};

@@ -20,9 +20,16 @@ pub struct Conversation {
     stage: Stage,
     /// How often one protocol has made room for another.
     switches: u32,
-    carries: [Carry; 2],
     /// The protocol that was recognised first; empty before.
     l7: &'static str,
+    /// What is kept of what both sides said; from when there is something to keep, since most flows wait with nothing.
+    kept: Option<Box<Kept>>,
+}
+
+/// Bytes that a conversation keeps, of the client and of the server.
+#[derive(Default)]
+struct Kept {
+    carries: [Carry; 2],
     /// What both sides said first, while no protocol is recognised.
     first: [Vec<u8>; 2],
 }
@@ -93,23 +100,13 @@ impl Conversation {
     #[must_use]
     pub fn new(flow: Flow, limits: Arc<Limits>) -> Self {
         let resync = flow.mid_stream || flow.transport.has_messages();
-        Self {
-            flow,
-            limits,
-            swapped: false,
-            index: 0,
-            stage: Stage::Probing { resync, tries: 0 },
-            switches: 0,
-            carries: Default::default(),
-            l7: "",
-            first: Default::default(),
-        }
+        Self { flow, limits, swapped: false, index: 0, stage: Stage::Probing { resync, tries: 0 }, switches: 0, l7: "", kept: None }
     }
 
     /// The next in-order bytes of one side, or one datagram.
     pub fn bytes(&mut self, from: Sender, seen: Seen, bytes: &[u8], out: &mut Vec<Item>) {
         let from = self.role(from);
-        let ruled_out = self.carry(from).ruled_out;
+        let ruled_out = self.carried(from).is_some_and(|carry| carry.ruled_out);
         match self.stage {
             Stage::Opaque => {}
             _ if bytes.is_empty() && !self.flow.transport.has_messages() => {}
@@ -123,7 +120,7 @@ impl Conversation {
     /// `missing` bytes of one side were lost before the next ones.
     pub fn gap(&mut self, from: Sender, seen: Seen, missing: u64, out: &mut Vec<Item>) {
         let from = self.role(from);
-        let carry = std::mem::take(self.carry(from));
+        let carry = self.take_carry(from);
         match &mut self.stage {
             Stage::Probing { resync, .. } => *resync = true,
             Stage::Speaking(_) => self.with_session(from, (carry.first(seen), seen), out, |s, cx| s.gap(cx, &carry.bytes, missing)),
@@ -137,7 +134,7 @@ impl Conversation {
         match self.stage {
             Stage::Probing { .. } => self.carry(from).fin = true,
             Stage::Speaking(_) => {
-                let carry = std::mem::take(self.carry(from));
+                let carry = self.take_carry(from);
                 self.with_session(from, (carry.first(seen), seen), out, |s, cx| s.fin(cx, &carry.bytes));
             }
             Stage::Unknown { .. } | Stage::Opaque => {}
@@ -146,7 +143,7 @@ impl Conversation {
 
     /// The flow is over; what waits is emitted as it is. Nothing comes out of later calls.
     pub fn close(&mut self, why: Close, seen: Seen, out: &mut Vec<Item>) {
-        let [client, server] = std::mem::take(&mut self.carries);
+        let [client, server] = self.take_carries();
         self.with_session(Sender::Client, (seen, seen), out, |s, cx| s.close(cx, [&client.bytes, &server.bytes], why));
         self.stage = Stage::Opaque;
     }
@@ -154,7 +151,7 @@ impl Conversation {
     /// The item that sums the flow up, to be asked for after [`Conversation::close`].
     pub fn sum_up(mut self, why: Close, totals: &Totals, out: &mut Vec<Item>) {
         // First bytes are kept only while nobody knows better who is who than the caller.
-        let first = std::mem::take(&mut self.first).map(Vec::into_boxed_slice);
+        let first = self.kept.take().unwrap_or_default().first.map(Vec::into_boxed_slice);
         let totals = if self.swapped { swapped(totals) } else { *totals };
         let mut cx = Context {
             flow: &self.flow,
@@ -185,11 +182,28 @@ impl Conversation {
     }
 
     fn carry(&mut self, from: Sender) -> &mut Carry {
-        let [client, server] = &mut self.carries;
+        let [client, server] = &mut self.kept.get_or_insert_default().carries;
         match from {
             Sender::Client => client,
             Sender::Server => server,
         }
+    }
+
+    /// What is carried of `from`, if anything was yet.
+    fn carried(&self, from: Sender) -> Option<&Carry> {
+        self.kept.as_ref()?.carries.get(from.index())
+    }
+
+    fn carries_bytes(&self, from: Sender) -> bool {
+        self.carried(from).is_some_and(|carry| !carry.bytes.is_empty())
+    }
+
+    fn take_carry(&mut self, from: Sender) -> Carry {
+        if self.kept.is_some() { std::mem::take(self.carry(from)) } else { Carry::default() }
+    }
+
+    fn take_carries(&mut self) -> [Carry; 2] {
+        self.kept.as_mut().map(|kept| std::mem::take(&mut kept.carries)).unwrap_or_default()
     }
 
     /// Calls the session, if there is one, with the context of now.
@@ -206,8 +220,7 @@ impl Conversation {
     }
 
     fn speak(&mut self, from: Sender, seen: Seen, bytes: &[u8], out: &mut Vec<Item>) {
-        let carry = self.carry(from);
-        if carry.bytes.is_empty() {
+        if !self.carries_bytes(from) {
             let progress = self.drive(from, (seen, seen), 0, bytes, out);
             let rest = bytes.get(progress.done..).unwrap_or_default();
             if progress.switched {
@@ -216,6 +229,7 @@ impl Conversation {
             self.keep(from, seen, progress.need, rest);
             return;
         }
+        let carry = self.carry(from);
         let old = carry.bytes.len();
         carry.bytes.extend_from_slice(bytes);
         if carry.bytes.len() < carry.need {
@@ -233,8 +247,8 @@ impl Conversation {
         if progress.done >= old {
             carry.since = seen;
         }
-        if self.is_done() || self.carry(from).bytes.is_empty() {
-            *self.carry(from) = Carry::default();
+        if self.is_done() || !self.carries_bytes(from) {
+            self.take_carry(from);
         }
     }
 
@@ -250,7 +264,7 @@ impl Conversation {
 
     /// Reads what the protocol before has left of both sides, the other side's first: it waits longer.
     fn start_over(&mut self, from: Sender, seen: Seen, rest: &[u8], out: &mut Vec<Item>) {
-        let [client, server] = std::mem::take(&mut self.carries);
+        let [client, server] = self.take_carries();
         let other = if from == Sender::Client { server } else { client };
         self.bytes(from.other(), other.since, &other.bytes, out);
         self.bytes(from, seen, rest, out);
@@ -301,8 +315,8 @@ impl Conversation {
 
     /// Keeps what a side said first, while nobody knows what it is.
     fn note_first(&mut self, from: Sender, bytes: &[u8]) {
-        if let Some(first) = self.first.get_mut(from.index())
-            && self.l7.is_empty()
+        if self.l7.is_empty()
+            && let Some(first) = self.kept.get_or_insert_default().first.get_mut(from.index())
         {
             let room = FIRST_BYTES.saturating_sub(first.len()).min(bytes.len());
             first.extend_from_slice(bytes.get(..room).unwrap_or_default());
@@ -310,7 +324,7 @@ impl Conversation {
     }
 
     fn probe(&mut self, from: Sender, seen: Seen, bytes: &[u8], out: &mut Vec<Item>) {
-        if self.carry(from).bytes.is_empty() {
+        if !self.carries_bytes(from) {
             match self.ask(from, bytes) {
                 Answer::Yes(start) => self.begin(start, from, seen, bytes, out),
                 Answer::Maybe => {
@@ -384,9 +398,10 @@ impl Conversation {
         *tries += 1;
         let (over, resync) = (*tries >= self.limits.probe_tries, *resync);
         self.carry(from).ruled_out = true;
-        if over || (!resync && self.carries.iter().all(|c| c.ruled_out)) {
+        let ruled_out = |side| self.carried(side).is_some_and(|carry| carry.ruled_out);
+        if over || (!resync && ruled_out(Sender::Client) && ruled_out(Sender::Server)) {
             self.stage = Stage::Unknown { tries: 0 };
-            self.carries = Default::default();
+            self.take_carries();
         }
     }
 
@@ -417,9 +432,8 @@ impl Conversation {
         self.stage = Stage::Speaking(start.session);
         if self.l7.is_empty() {
             self.l7 = start.name;
-            self.first = Default::default();
         }
-        let mut kept = std::mem::take(&mut self.carries);
+        let mut kept = self.kept.take().map(|kept| kept.carries).unwrap_or_default();
         let mut from = from;
         if start.role != from {
             self.swapped = !self.swapped;
@@ -440,7 +454,7 @@ impl Conversation {
             self.speak(from, seen, bytes, out);
         }
         for (side, _) in fins.into_iter().filter(|(_, fin)| *fin) {
-            let carry = std::mem::take(self.carry(side));
+            let carry = self.take_carry(side);
             self.with_session(side, (seen, seen), out, |s, cx| s.fin(cx, &carry.bytes));
         }
     }

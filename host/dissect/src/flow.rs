@@ -1,7 +1,10 @@
 //! What is known of a flow before its bytes are read.
 
 use hookline_item::{Origin, Transport};
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, LazyLock},
+};
 
 /// One flow: a 5-tuple for as long as it lasts.
 #[derive(Clone, Debug)]
@@ -26,7 +29,9 @@ impl Flow {
     /// A flow seen from its start.
     #[must_use]
     pub fn new(stream: u64, transport: Transport, client: SocketAddr, server: SocketAddr) -> Self {
-        Self { stream, transport, client, server, roles_guessed: false, mid_stream: false, origin: Arc::default() }
+        /// One for all: it costs a flow no memory of its own.
+        static NOWHERE: LazyLock<Arc<Origin>> = LazyLock::new(Arc::default);
+        Self { stream, transport, client, server, roles_guessed: false, mid_stream: false, origin: Arc::clone(&NOWHERE) }
     }
 
     /// Whether one side uses one of `ports`.

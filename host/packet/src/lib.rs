@@ -16,6 +16,7 @@ mod association;
 mod clock;
 pub mod decode;
 mod fragments;
+mod fuzz;
 mod key;
 mod limits;
 mod sink;
@@ -29,6 +30,7 @@ mod tests;
 
 pub use decode::{Packet, Payload, Reason, TcpFlags, decode};
 pub use fragments::Unassembled;
+pub use fuzz::fuzz;
 pub use hookline_item::{Close, SideTotals, Totals, Transport};
 pub use limits::Limits;
 pub use sink::{FlowStart, Sink};

@@ -54,12 +54,52 @@ struct Slot<E> {
     entry: E,
 }
 
+/// Slots by number, in chunks: a table that grows is not copied, and has no room for as many again.
+#[derive(Debug)]
+struct Slab<E> {
+    chunks: Vec<Vec<Option<Slot<E>>>>,
+    len: u32,
+}
+
+/// Slots in a chunk, as a power of two.
+const CHUNK_BITS: u32 = 8;
+const CHUNK: u32 = 1 << CHUNK_BITS;
+
+impl<E> Slab<E> {
+    #[inline]
+    fn get(&self, at: u32) -> Option<&Slot<E>> {
+        self.chunks.get((at >> CHUNK_BITS) as usize)?.get((at & (CHUNK - 1)) as usize)?.as_ref()
+    }
+
+    #[inline]
+    fn get_mut(&mut self, at: u32) -> Option<&mut Option<Slot<E>>> {
+        self.chunks.get_mut((at >> CHUNK_BITS) as usize)?.get_mut((at & (CHUNK - 1)) as usize)
+    }
+
+    /// The number of a new slot, which is empty; `None` if there are as many as can be numbered.
+    fn grow(&mut self) -> Option<u32> {
+        let at = Some(self.len).filter(|at| *at != NONE)?;
+        if at.is_multiple_of(CHUNK) {
+            self.chunks.push(Vec::with_capacity(CHUNK as usize));
+        }
+        self.chunks.last_mut()?.push(None);
+        self.len += 1;
+        Some(at)
+    }
+
+    /// All slots; none are left.
+    fn take(&mut self) -> impl Iterator<Item = Option<Slot<E>>> + use<E> {
+        self.len = 0;
+        std::mem::take(&mut self.chunks).into_iter().flatten()
+    }
+}
+
 /// Entries of type `E` by [`Key`].
 #[derive(Debug)]
 pub(crate) struct Table<E> {
     hasher: FixedState,
     map: HashTable<u32>,
-    slots: Vec<Option<Slot<E>>>,
+    slots: Slab<E>,
     free: Vec<u32>,
     lists: [List; 5],
 }
@@ -70,7 +110,7 @@ impl<E> Table<E> {
         Self {
             hasher: FixedState::with_seed(seed),
             map: HashTable::new(),
-            slots: Vec::new(),
+            slots: Slab { chunks: Vec::new(), len: 0 },
             free: Vec::new(),
             lists: [
                 limits.tcp_linger,
@@ -92,34 +132,31 @@ impl<E> Table<E> {
     #[inline]
     pub(crate) fn find(&self, key: &Key) -> Option<u32> {
         let slots = &self.slots;
-        self.map.find(self.hasher.hash_one(key), |&at| slot(slots, at).is_some_and(|s| s.place.key == *key)).copied()
+        self.map.find(self.hasher.hash_one(key), |&at| slots.get(at).is_some_and(|s| s.place.key == *key)).copied()
     }
 
     /// The entry in a slot.
     #[inline]
     pub(crate) fn entry(&mut self, at: u32) -> Option<&mut E> {
-        self.slots.get_mut(at as usize)?.as_mut().map(|s| &mut s.entry)
+        self.slots.get_mut(at)?.as_mut().map(|s| &mut s.entry)
     }
 
     /// Whether the entry's time is over.
     #[inline]
     pub(crate) fn is_idle(&self, at: u32, now: u64) -> bool {
-        slot(&self.slots, at).is_some_and(|s| now >= s.place.used.saturating_add(self.list(s.place.class).timeout))
+        self.slots.get(at).is_some_and(|s| now >= s.place.used.saturating_add(self.list(s.place.class).timeout))
     }
 
     /// Adds an entry; `key` must not be in the table. `None` if there are as many as slots can be numbered.
     pub(crate) fn insert(&mut self, key: Key, class: Class, now: u64, entry: E) -> Option<u32> {
         let at = match self.free.pop() {
             Some(at) => at,
-            None => u32::try_from(self.slots.len()).ok().filter(|at| *at != NONE)?,
+            None => self.slots.grow()?,
         };
         let filled = Some(Slot { place: Place { key, class, older: NONE, newer: NONE, listed: now, used: now }, entry });
-        match self.slots.get_mut(at as usize) {
-            Some(slot) => *slot = filled,
-            None => self.slots.push(filled),
-        }
+        *self.slots.get_mut(at)? = filled;
         let (slots, hasher) = (&self.slots, &self.hasher);
-        let rehash = |at: &u32| slot(slots, *at).map_or(0, |s| hasher.hash_one(s.place.key));
+        let rehash = |at: &u32| slots.get(*at).map_or(0, |s| hasher.hash_one(s.place.key));
         self.map.insert_unique(hasher.hash_one(key), at, rehash);
         self.link(at, class);
         Some(at)
@@ -128,7 +165,7 @@ impl<E> Table<E> {
     /// Takes an entry out.
     pub(crate) fn remove(&mut self, at: u32) -> Option<E> {
         self.unlink(at);
-        let slot = self.slots.get_mut(at as usize)?.take()?;
+        let slot = self.slots.get_mut(at)?.take()?;
         if let Ok(found) = self.map.find_entry(self.hasher.hash_one(slot.place.key), |&other| other == at) {
             found.remove();
         }
@@ -139,7 +176,7 @@ impl<E> Table<E> {
     /// Notes that the entry is used now, under the time-out of `class`.
     #[inline]
     pub(crate) fn touch(&mut self, at: u32, class: Class, now: u64) {
-        let Some(Some(slot)) = self.slots.get_mut(at as usize) else { return };
+        let Some(Some(slot)) = self.slots.get_mut(at) else { return };
         slot.place.used = now;
         if slot.place.class != class || now >= slot.place.listed.saturating_add(RELIST_NANOS) {
             self.unlink(at);
@@ -153,7 +190,7 @@ impl<E> Table<E> {
     /// A slot whose time is over for sure; its entry is to be removed.
     pub(crate) fn expired(&self, now: u64) -> Option<u32> {
         let over = |list: &&List| {
-            slot(&self.slots, list.oldest).is_some_and(|s| now >= s.place.listed.saturating_add(list.timeout).saturating_add(RELIST_NANOS))
+            self.slots.get(list.oldest).is_some_and(|s| now >= s.place.listed.saturating_add(list.timeout).saturating_add(RELIST_NANOS))
         };
         self.lists.iter().find(over).map(|list| list.oldest)
     }
@@ -164,7 +201,7 @@ impl<E> Table<E> {
         if lingering != NONE {
             return Some(lingering);
         }
-        let listed = |at: u32| slot(&self.slots, at).map(|s| (s.place.listed, at));
+        let listed = |at: u32| self.slots.get(at).map(|s| (s.place.listed, at));
         self.lists.iter().filter_map(|list| listed(list.oldest)).min().map(|(_, at)| at)
     }
 
@@ -175,11 +212,11 @@ impl<E> Table<E> {
         for list in &mut self.lists {
             (list.oldest, list.newest) = (NONE, NONE);
         }
-        std::mem::take(&mut self.slots).into_iter().flatten().map(|s| s.entry).collect()
+        self.slots.take().flatten().map(|s| s.entry).collect()
     }
 
     fn place(&mut self, at: u32) -> Option<&mut Place> {
-        self.slots.get_mut(at as usize)?.as_mut().map(|s| &mut s.place)
+        self.slots.get_mut(at)?.as_mut().map(|s| &mut s.place)
     }
 
     // Every class has its list: `lists` is as long as there are classes.
@@ -216,11 +253,6 @@ impl<E> Table<E> {
             None => self.list_mut(class).newest = older,
         }
     }
-}
-
-#[inline]
-fn slot<E>(slots: &[Option<Slot<E>>], at: u32) -> Option<&Slot<E>> {
-    slots.get(at as usize)?.as_ref()
 }
 
 /// A duration in nanoseconds; those beyond 584 years are all the same to us.

@@ -2,6 +2,7 @@
 
 mod cli;
 mod demo;
+mod fuzz;
 mod generated;
 mod goldens;
 mod layers;

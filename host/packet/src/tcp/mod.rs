@@ -8,7 +8,7 @@ pub(crate) use half::{Half, Out};
 
 use crate::{Close, Sink, TcpFlags, decode::TcpSegment};
 use hookline_item::{RoundTrips, Seen, Sender};
-use round_trip::Histogram;
+use round_trip::Measured;
 
 /// How far behind its start a SYN may stand that came late, after data of its connection: more than can be sent before the SYN arrives.
 const LATE_SYN_MAX: u32 = 1 << 16;
@@ -22,13 +22,12 @@ const RESET_AHEAD_MAX: u32 = 1 << 30;
 pub(crate) struct Conn {
     client: Half,
     server: Half,
-    /// From the first measurement on.
-    round_trips: Option<Box<Histogram>>,
+    round_trips: Measured,
 }
 
 impl Conn {
     pub(crate) fn new() -> Self {
-        Self { client: Half::new(Sender::Client), server: Half::new(Sender::Server), round_trips: None }
+        Self { client: Half::new(Sender::Client), server: Half::new(Sender::Server), round_trips: Measured::NOTHING }
     }
 
     /// The direction of `from`, and the other one.
@@ -51,7 +50,7 @@ impl Conn {
 
     /// The round trips that were measured.
     pub(crate) fn round_trips(&self) -> RoundTrips {
-        self.round_trips.as_ref().map(|h| h.quantiles()).unwrap_or_default()
+        self.round_trips.quantiles()
     }
 
     /// Whether both sides have sent their last byte.
@@ -109,7 +108,7 @@ impl Conn {
             mine.fin(seq.wrapping_add(segment.data.wire_len() as u32), seen, out);
         }
         if let Some(nanos) = trip {
-            self.round_trips.get_or_insert_with(|| Box::new(Histogram::new())).add(nanos);
+            self.round_trips.add(nanos);
         }
         self.is_finished().then_some(Close::Fin)
     }

@@ -35,6 +35,40 @@ impl Probe {
     }
 }
 
+/// What was measured. Connections that are idle have their handshake's two round trips, which need no histogram.
+#[derive(Debug)]
+pub(super) enum Measured {
+    /// In microseconds; 0 is none yet.
+    Few([u32; 3]),
+    Often(Box<Histogram>),
+}
+
+impl Measured {
+    pub(super) const NOTHING: Self = Self::Few([0; 3]);
+
+    pub(super) fn add(&mut self, nanos: u64) {
+        let micros = u32::try_from(nanos / 1000).unwrap_or(u32::MAX).max(1);
+        match self {
+            Self::Often(histogram) => histogram.add(micros),
+            Self::Few(few) => match few.iter_mut().find(|free| **free == 0) {
+                Some(free) => *free = micros,
+                None => {
+                    let mut histogram = Box::new(Histogram::of(few));
+                    histogram.add(micros);
+                    *self = Self::Often(histogram);
+                }
+            },
+        }
+    }
+
+    pub(super) fn quantiles(&self) -> RoundTrips {
+        match self {
+            Self::Few(few) => Histogram::of(few).quantiles(),
+            Self::Often(histogram) => histogram.quantiles(),
+        }
+    }
+}
+
 /// Counts by size, four steps to an octave: quantiles are right within 10 %.
 #[derive(Clone, Debug)]
 pub(super) struct Histogram {
@@ -46,12 +80,17 @@ pub(super) struct Histogram {
 const STEPS: usize = 26 * 4;
 
 impl Histogram {
-    pub(super) const fn new() -> Self {
+    const fn new() -> Self {
         Self { counts: [0; STEPS], sum: 0 }
     }
 
-    pub(super) fn add(&mut self, nanos: u64) {
-        let micros = (nanos / 1000).max(1);
+    fn of(few: &[u32]) -> Self {
+        let mut this = Self::new();
+        few.iter().filter(|micros| **micros > 0).for_each(|micros| this.add(*micros));
+        this
+    }
+
+    fn add(&mut self, micros: u32) {
         let octave = micros.ilog2() as usize;
         // The two bits below the highest one.
         let fine = (if octave >= 2 { micros >> (octave - 2) } else { micros << (2 - octave) }) as usize & 3;
@@ -64,7 +103,7 @@ impl Histogram {
         }
     }
 
-    pub(super) fn quantiles(&self) -> RoundTrips {
+    fn quantiles(&self) -> RoundTrips {
         RoundTrips { count: self.sum, p50: self.quantile(50), p90: self.quantile(90), p99: self.quantile(99) }
     }
 
@@ -90,14 +129,14 @@ mod tests {
     #[test]
     fn quantiles_are_near() {
         let mut h = Histogram::new();
-        (1..=1000).for_each(|n| h.add(n * 1_000_000));
+        (1..=1000).for_each(|n| h.add(n * 1_000));
         let r = h.quantiles();
         assert_eq!(r.count, 1000);
         for (got, want) in [(r.p50, 500_000), (r.p90, 900_000), (r.p99, 990_000)] {
             assert!(got.abs_diff(want) <= want / 8, "{got} {want}");
         }
         let mut h = Histogram::new();
-        [0, 1, u64::MAX].into_iter().for_each(|n| h.add(n));
+        [1, 1, u32::MAX].into_iter().for_each(|n| h.add(n));
         assert_eq!(h.quantiles().p50, 1);
     }
 
