@@ -24,7 +24,9 @@ cargo xtask COMMAND
   ci                   what the CI runs: lint, docs, test
   gen [--check]        write the generated pages of docs/ anew (--check: compare)
   bless [CRATE]        run tests and take their output as expected
-  bench [NAME]         benches: pipeline
+  bench [pipeline]     CPU time of reading a capture, alone, with hooks, and beside other tools
+  bench instructions   count the instructions of the main cases and write them to benches/instructions.tsv
+  bench --check        count them and fail where a case takes more than 3 % more than is written there
   fuzz NAME [--seconds N]   fuzz one target of fuzz/src/bin: a protocol, pcap or streams
   oracle DIR TRUTHDIR  compare `hookline read` with tshark's ground truth; writes docs/conformance.md
 ";
@@ -72,6 +74,8 @@ fn dispatch(words: &[&str]) -> std::result::Result<(), Failure> {
         ["bless"] => checks::bless(None)?,
         ["bless", name] => checks::bless(Some(name))?,
         ["bench"] | ["bench", "pipeline"] => bench::pipeline()?,
+        ["bench", "instructions"] => bench::instructions(false)?,
+        ["bench", "--check"] => bench::instructions(true)?,
         ["fuzz", name] => fuzz::fuzz(name, fuzz::SECONDS)?,
         ["fuzz", name, "--seconds", seconds] => {
             let seconds = seconds.parse().map_err(|_| Failure::Usage(format!("{seconds} is no number of seconds")))?;

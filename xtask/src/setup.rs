@@ -73,6 +73,13 @@ const NEEDS: &[Need] = &[
         otherwise: "install curl",
     },
     Need {
+        what: "valgrind (to count instructions)",
+        level: Level::Bench,
+        met: || has("valgrind"),
+        packages: &["valgrind"],
+        otherwise: "install valgrind",
+    },
+    Need {
         what: "tshark (to compare with)",
         level: Level::Bench,
         met: || has("tshark"),
