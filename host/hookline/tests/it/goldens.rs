@@ -4,22 +4,38 @@ use crate::{
     schema::violations,
     support::{compare, hookline, root},
 };
-use std::path::PathBuf;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 fn captures() -> Vec<PathBuf> {
     // Those of `capture` are other tests'.
-    let folders = std::fs::read_dir(root().join("tests/pcaps")).unwrap().map(|f| f.unwrap().path()).filter(|f| !f.ends_with("capture"));
+    let folders =
+        std::fs::read_dir(root().join("tests/pcaps")).unwrap().map(|f| f.unwrap().path()).filter(|f| f.is_dir() && !f.ends_with("capture"));
     let files = folders.flat_map(|f| std::fs::read_dir(f).unwrap()).map(|f| f.unwrap().path());
-    let mut captures: Vec<PathBuf> = files.filter(|f| f.extension().is_some_and(|e| e == "pcap" || e == "pcapng")).collect();
+    let mut captures: Vec<PathBuf> = files.filter(|f| stem(f).is_some()).collect();
     captures.sort();
-    assert!(captures.is_sorted_by(|a, b| a.with_extension("") != b.with_extension("")), "two captures have the same name");
+    assert!(captures.is_sorted_by(|a, b| expected(a) != expected(b)), "two captures have the same name");
     captures
+}
+
+/// A capture's name without what says that it is one; nothing for other files.
+fn stem(file: &Path) -> Option<&str> {
+    let name = file.file_name()?.to_str()?;
+    [".pcap", ".pcapng", ".pcap.gz"].iter().find_map(|end| name.strip_suffix(end))
+}
+
+/// Where that lies which is printed of a capture: beside it.
+fn expected(capture: &Path) -> PathBuf {
+    capture.with_file_name(format!("{}.ndjson", stem(capture).unwrap()))
 }
 
 #[test]
 fn captures_give_the_expected_items() {
     let captures = captures();
-    assert!(captures.len() >= 30);
+    assert!(captures.len() >= 150);
     for file in captures {
         let read = || hookline(&["read", &file.display().to_string(), "--format", "ndjson"]);
         let (first, second) = (read(), read());
@@ -32,13 +48,13 @@ fn captures_give_the_expected_items() {
         // The folder that the repository lies in is no part of what is expected.
         let source = serde_json::to_string(&file.display().to_string()).unwrap();
         let name = serde_json::to_string(&file.file_name().unwrap().to_string_lossy()).unwrap();
-        compare(&file.with_extension("ndjson"), &first.out.replace(&source, &name));
+        compare(&expected(&file), &first.out.replace(&source, &name));
     }
 }
 
 #[test]
 fn every_capture_has_its_origin_and_licence() {
-    for file in captures() {
+    for file in captures().into_iter().filter(|f| !f.parent().unwrap().ends_with("synthetic")) {
         let readme = std::fs::read_to_string(file.with_file_name("README.md")).unwrap();
         let name = format!("`{}`", file.file_name().unwrap().to_string_lossy());
         assert!(
@@ -62,4 +78,60 @@ fn two_captures_put_together_give_the_items_of_both() {
     assert_eq!(a[..4], b[..4]);
     let joined = [&a[..], &b[24..]].concat();
     assert_eq!(items(&joined), items(&a) + items(&b));
+}
+
+/// The items of a synthetic capture, without what tells when and in which frames they came, and without those that sum flows up.
+fn said(name: &str) -> Vec<serde_json::Value> {
+    let file = root().join("tests/pcaps/synthetic").join(format!("{name}.pcap.gz"));
+    let read = hookline(&["read", &file.display().to_string(), "--format", "ndjson"]);
+    let items = read.out.lines().map(|line| serde_json::from_str(line).unwrap());
+    let said = items.filter(|i: &serde_json::Value| !matches!(i["protocol"]["name"].as_str(), Some("tcp" | "udp")));
+    let mut said: Vec<_> = said
+        .map(|mut item| {
+            for name in ["timestamp", "startTime", "elapsedTime", "frames", "capture"] {
+                item.as_object_mut().unwrap().remove(name);
+            }
+            item
+        })
+        .collect();
+    // Lines are in the order of the items' first frames, which is what differs.
+    said.sort_by_key(|item| item["index"].as_u64());
+    said
+}
+
+#[test]
+fn what_is_said_does_not_depend_on_how_it_is_carried() {
+    let mut variants: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for file in captures().into_iter().filter(|f| f.parent().unwrap().ends_with("synthetic")) {
+        let name = stem(&file).unwrap().to_owned();
+        let protocol = name.split("-normal").next().unwrap().to_owned();
+        if name != protocol {
+            let same = ["split", "reordered", "duplicated"].map(|variant| format!("{protocol}-{variant}"));
+            variants.insert(name, same.into_iter().filter(|n| file.with_file_name(format!("{n}.pcap.gz")).exists()).collect());
+        }
+    }
+    assert!(variants.len() >= 15);
+    for (normal, others) in variants {
+        let want = said(&normal);
+        assert!(!want.is_empty(), "{normal}");
+        // A datagram that comes twice is said twice.
+        for other in others.into_iter().filter(|o| !o.contains("udp") && !o.starts_with("radius")) {
+            assert_eq!(said(&other), want, "{other}");
+        }
+    }
+}
+
+#[test]
+fn synthetic_captures_are_made_by_their_script() {
+    let made = tempfile::tempdir().unwrap();
+    let script = root().join("tests/pcaps/synthetic.py");
+    assert!(Command::new("python3").arg(script).arg(made.path()).status().unwrap().success());
+    let mut files = 0;
+    for file in std::fs::read_dir(made.path()).unwrap().map(|f| f.unwrap().path()) {
+        let kept = root().join("tests/pcaps/synthetic").join(file.file_name().unwrap());
+        assert!(std::fs::read(&file).unwrap() == std::fs::read(&kept).unwrap_or_default(), "{}: run the script anew", kept.display());
+        files += 1;
+    }
+    let kept = captures().into_iter().filter(|f| f.parent().unwrap().ends_with("synthetic")).count();
+    assert_eq!(kept, files, "tests/pcaps/synthetic has captures that the script does not make");
 }
