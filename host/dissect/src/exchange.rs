@@ -208,6 +208,11 @@ impl<K: PartialEq, Q: Request, A: Response> Pairing<K, Q, A> {
         self.waiting.iter_mut().find(|w| w.key == *key).map(|w| &mut w.request)
     }
 
+    /// Whether a request with this key waits.
+    pub(crate) fn awaits(&self, key: &K) -> bool {
+        self.waiting.iter().any(|w| w.key == *key)
+    }
+
     /// What has come of the response to the request with this key, as long as that waits: it goes out with the request if no more comes.
     pub(crate) fn begun(&mut self, key: &K) -> Option<&mut Option<Part<A>>> {
         self.waiting.iter_mut().find(|w| w.key == *key).map(|w| &mut w.begun)

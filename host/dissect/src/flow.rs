@@ -1,6 +1,6 @@
 //! What is known of a flow before its bytes are read.
 
-use hookline_item::{Origin, Transport};
+use hookline_item::{Origin, Sender, Transport};
 use std::{
     net::SocketAddr,
     sync::{Arc, LazyLock},
@@ -38,6 +38,15 @@ impl Flow {
     #[must_use]
     pub fn uses_port(&self, ports: &[u16]) -> bool {
         ports.contains(&self.server.port()) || ports.contains(&self.client.port())
+    }
+
+    /// The port of one side.
+    #[must_use]
+    pub const fn port(&self, of: Sender) -> u16 {
+        match of {
+            Sender::Client => self.client.port(),
+            Sender::Server => self.server.port(),
+        }
     }
 
     /// Makes the client the server and the other way round: the bytes showed that the guess was wrong.

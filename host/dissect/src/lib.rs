@@ -32,6 +32,7 @@
 mod amqp;
 mod conversation;
 mod cursor;
+mod decode;
 mod diameter;
 mod dissector;
 mod dns;
@@ -41,6 +42,7 @@ mod framed;
 mod fuzz;
 mod http;
 mod icmp;
+mod kafka;
 mod ldap;
 mod limits;
 mod macros;

@@ -1,8 +1,8 @@
 //! All dissectors, one line each. Nothing else names them all.
 
 use crate::{
-    Dissector, amqp, diameter, dns, http, icmp, ldap, memcached, mongodb, mqtt, mysql, nats, postgresql, quic, radius, redis, sse, tls,
-    totals, ws,
+    Dissector, amqp, diameter, dns, http, icmp, kafka, ldap, memcached, mongodb, mqtt, mysql, nats, postgresql, quic, radius, redis, sse,
+    tls, totals, ws,
 };
 
 /// In the order in which they are asked: the most certain probes first.
@@ -14,6 +14,7 @@ static DISSECTORS: &[&Dissector] = &[
     &redis::DISSECTOR,      // a command in an array
     &quic::DISSECTOR,       // a long header of a known version
     &amqp::DISSECTOR,       // a protocol header, or a method's frame with its end
+    &kafka::DISSECTOR,      // a request's header with a client's name
     &mongodb::DISSECTOR,    // a header and what must follow it
     &mqtt::DISSECTOR,       // a CONNECT with the protocol's name
     &nats::DISSECTOR,       // INFO or CONNECT with an object

@@ -1,10 +1,10 @@
 //! Bodies: decoded when somebody asks, at most once however many of their fields are asked for.
 
 use super::{
-    decode::{self, Decoded},
     message::Part,
     params::{self, PARAM_FIELDS, Param},
 };
+use crate::decode::{self, Decoded};
 use hookline_item::{Value, object};
 use std::cell::OnceCell;
 

@@ -1,7 +1,10 @@
 //! gRPC: messages in the bodies of HTTP/2, the status in the trailers (gRPC over HTTP2, "PROTOCOL-HTTP2").
 
-use super::{decode, message::Part, protobuf, target};
-use crate::made::{Made, text_or_base64};
+use super::{message::Part, protobuf, target};
+use crate::{
+    decode,
+    made::{Made, text_or_base64},
+};
 use hookline_item::{Value, object};
 
 /// What is asked for: `/service/method` (PROTOCOL-HTTP2, "Path").

@@ -12,7 +12,6 @@
 mod body;
 mod connection;
 mod content;
-mod decode;
 mod frame;
 mod graphql;
 mod grpc;

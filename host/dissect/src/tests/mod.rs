@@ -6,6 +6,7 @@ mod dns;
 mod http;
 mod http2;
 mod icmp;
+mod kafka;
 mod ldap;
 mod memcached;
 mod mongodb;

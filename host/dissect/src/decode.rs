@@ -1,22 +1,22 @@
-//! Content codings (RFC 9110 §8.4): gzip, deflate, br, zstd, undone when somebody asks, and never beyond a cap.
+//! Compressed bytes by the names of HTTP's content codings (RFC 9110 §8.4): gzip, deflate, br, zstd; undone never beyond a cap.
 
 use std::{borrow::Cow, io::Read};
 
 /// A body without its content codings.
 #[derive(Debug)]
-pub(super) struct Decoded<'a> {
+pub(crate) struct Decoded<'a> {
     /// Up to the cap.
-    pub(super) bytes: Cow<'a, [u8]>,
+    pub(crate) bytes: Cow<'a, [u8]>,
     /// Its size; counts beyond the cap, as far as [`WORK_FACTOR`] allows.
-    pub(super) size: u64,
+    pub(crate) size: u64,
     /// How many bytes of that are beyond the cap.
-    pub(super) cut: u64,
+    pub(crate) cut: u64,
 }
 
 /// Undoes `codings`, a list as in Content-Encoding, the last applied last. `None` if one is unknown or the bytes are not coded so.
 ///
 /// A body that breaks off, or breaks in its middle, gives what comes before.
-pub(super) fn decode<'a>(body: &'a [u8], codings: &[u8], max: usize) -> Option<Decoded<'a>> {
+pub(crate) fn decode<'a>(body: &'a [u8], codings: &[u8], max: usize) -> Option<Decoded<'a>> {
     let mut decoded = Decoded { bytes: Cow::Borrowed(body), size: body.len() as u64, cut: 0 };
     let list: Vec<_> = codings.split(|b| *b == b',').map(<[u8]>::trim_ascii).filter(|c| !c.is_empty()).collect();
     if list.len() > CODINGS_MAX {
