@@ -25,7 +25,7 @@ HERE = pathlib.Path(__file__).parent
 BASES = [
     ('amqp', 'amqp/amqp1.pcap', 0), ('diameter', 'diameter/diameter_synthetic.pcap', 0), ('dns-tcp', 'dns/dns-tcp-multi.pcap', 0),
     ('dns-udp', 'dns/dns-https.pcap', 0), ('http', 'http/http-content-gzip.pcap', 0),
-    ('grpc', 'http/grpc-service-name.pcap', 0), ('ldap', 'ldap/ldap-add.pcap', 0), ('memcached', 'memcached/memcached.pcap', 0),
+    ('grpc', 'http/grpc-service-name.pcap', 0), ('kafka', 'kafka/00-produce-v7-sw8.pcap', 0), ('ldap', 'ldap/ldap-add.pcap', 0), ('memcached', 'memcached/memcached.pcap', 0),
     ('memcached-udp', 'memcached/memcache_text_udp_multi_store.pcap', 0), ('mongodb', 'mongodb/mongo-msg.pcap', 0),
     ('mqtt', 'mqtt/mqtt_roundtrip.pcap', 0), ('mysql', 'mysql/query-attr.pcap', 0), ('nats', 'nats/nats-headers.pcap', 0),
     ('postgresql', 'postgresql/pgsql_extended_query.pcap', 0), ('radius', 'radius/RADIUS.pcap', 0), ('redis', 'redis/redis-debug.pcap', 0),

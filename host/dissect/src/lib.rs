@@ -74,5 +74,5 @@ pub use flow::Flow;
 pub use fuzz::fuzz;
 pub use hookline_item::{Close, Transport};
 pub use limits::Limits;
-pub use redact::Redaction;
+pub use redact::{JsonPath, Redaction};
 pub use registry::protocols;

@@ -64,6 +64,10 @@ pub(crate) struct DissectArgs {
     /// Also mask this header field; may be given several times.
     #[arg(long, value_name = "HEADER")]
     pub(crate) redact: Vec<String>,
+    /// Also mask this value in JSON bodies, WebSocket messages and server-sent events: user.password, items.*.token, ..secret (at any
+    /// depth); may be given several times.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) redact_json: Vec<String>,
     /// Read what is said on these server ports as this protocol, whatever it looks like; may be given several times.
     #[arg(long, value_name = "PROTOCOL=PORT[,PORT...]")]
     pub(crate) port_map: Vec<String>,

@@ -4,7 +4,7 @@ use crate::{
     cli::DissectArgs,
     error::{Hint, usage},
 };
-use hookline_dissect::{Limits, Redaction, protocols};
+use hookline_dissect::{JsonPath, Limits, Redaction, protocols};
 use std::sync::Arc;
 
 impl DissectArgs {
@@ -15,6 +15,11 @@ impl DissectArgs {
             return Err(usage(format!("--redact {wrong}: write the name of a header field, without colon and value")));
         }
         let redaction = base.with_headers(self.redact.iter().map(String::as_str));
+        let path = |text: &String| {
+            let wrong = || usage(format!("--redact-json {text}: write names with dots between them, as in user.password or ..secret"));
+            JsonPath::parse(text).ok_or_else(wrong)
+        };
+        let redaction = redaction.with_json(self.redact_json.iter().map(path).collect::<Result<_, _>>()?);
         let mut port_mapping = Vec::new();
         for mapping in &self.port_map {
             let (protocol, ports) = parse(mapping)?;
@@ -54,6 +59,12 @@ mod tests {
     fn names_of_headers_are_checked() {
         let args = |name: &str| DissectArgs { redact: vec![name.to_owned()], ..DissectArgs::default() };
         assert!(args("X-Api-Key").limits().is_ok() && args("X-Api-Key: v").limits().is_err() && args("").limits().is_err());
+    }
+
+    #[test]
+    fn paths_into_json_are_checked() {
+        let args = |path: &str| DissectArgs { redact_json: vec![path.to_owned()], ..DissectArgs::default() };
+        assert!(args("user.password").limits().is_ok() && args("user.").limits().is_err());
     }
 
     #[test]

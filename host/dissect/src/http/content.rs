@@ -4,7 +4,10 @@ use super::{
     message::Part,
     params::{self, PARAM_FIELDS, Param},
 };
-use crate::decode::{self, Decoded};
+use crate::{
+    decode::{self, Decoded},
+    redact,
+};
 use hookline_item::{Value, object};
 use std::cell::OnceCell;
 
@@ -12,11 +15,12 @@ use std::cell::OnceCell;
 pub(super) struct Content<'a> {
     part: &'a Part,
     decoded: OnceCell<Option<Decoded<'a>>>,
+    masked: OnceCell<Vec<u8>>,
 }
 
 impl<'a> Content<'a> {
     pub(super) fn new(part: &'a Part) -> Self {
-        Self { part, decoded: OnceCell::new() }
+        Self { part, decoded: OnceCell::new(), masked: OnceCell::new() }
     }
 }
 
@@ -36,9 +40,20 @@ impl Content<'_> {
         self.decoded.get_or_init(decode).as_ref()
     }
 
-    /// The body without its content codings; as it came where they cannot be undone.
+    /// The body without its content codings, as it came where they cannot be undone; what is to be masked in JSON is masked.
     pub(super) fn bytes(&self) -> &[u8] {
-        self.decoded().map_or(&self.part.body.bytes, |d| &d.bytes)
+        let bytes = self.decoded().map_or(&*self.part.body.bytes, |d| &d.bytes);
+        match &self.part.json_rules {
+            Some(rules) if self.is_json() => self.masked.get_or_init(|| redact::json(Some(rules), bytes).into_owned()),
+            _ => bytes,
+        }
+    }
+
+    /// `application/json`, and what is written in it: `application/problem+json` (RFC 6839 §3.1).
+    fn is_json(&self) -> bool {
+        let mime_type = self.part.head.value("content-type").and_then(|t| t.split(|b| *b == b';').next()).unwrap_or_default();
+        let ends = |end: &[u8]| mime_type.trim_ascii().to_ascii_lowercase().ends_with(end);
+        ends(b"/json") || ends(b"+json")
     }
 
     /// Size without content codings: of bodies without any, it is the size on the wire.

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     Context, Half,
     map::{Map, Repeats},
+    redact::JsonRules,
     sse::Events,
 };
 use hookline_item::{List, Message, Object, Seen, Value, object};
@@ -38,6 +39,8 @@ pub(super) struct Part {
     pub(super) events: Option<Box<Events>>,
     /// Cap for decoding.
     pub(super) decoded_max: usize,
+    /// What is masked in it if it is JSON.
+    pub(super) json_rules: Option<JsonRules>,
 }
 
 /// What HTTP/2 messages have besides.
@@ -51,8 +54,10 @@ pub(super) struct H2 {
 }
 
 impl Part {
-    pub(super) fn new(head: Head, len: usize, first: Seen, last: Seen, decoded_max: usize) -> Self {
-        Self { head, wire: len as u64, head_len: len as u64, first, last, decoded_max, ..Self::default() }
+    /// A message whose head has `len` bytes, seen now.
+    pub(super) fn new(cx: &Context<'_>, head: Head, len: u64) -> Self {
+        let (decoded_max, json_rules) = (cx.limits.decoded_max, cx.limits.redaction.json_rules());
+        Self { head, wire: len, head_len: len, first: cx.first, last: cx.last, decoded_max, json_rules, ..Self::default() }
     }
 
     /// The next bytes of its body; `coming` more are expected, `max` are kept.
@@ -75,7 +80,7 @@ impl Part {
     pub(super) fn listen(&mut self, path: impl FnOnce() -> String) {
         let mime_type = self.head.value("content-type").and_then(|t| t.split(|b| *b == b';').next()).unwrap_or_default();
         if mime_type.trim_ascii().eq_ignore_ascii_case(b"text/event-stream") && self.head.value("content-encoding").is_none() {
-            self.events = Some(Box::new(Events::new(path())));
+            self.events = Some(Box::new(Events::new(path(), self.json_rules.clone())));
         }
     }
 

@@ -161,7 +161,7 @@ impl Http {
         if std::mem::take(&mut side.resynced) {
             anomalies.push(anomaly::RESYNC);
         }
-        let part = Part::new(head, len, cx.first, cx.last, cx.limits.decoded_max);
+        let part = Part::new(cx, head, len as u64);
         match (cx.from, part.head.start) {
             (Sender::Client, Some(StartLine::Request { version, .. })) => self.request(cx, part, version, anomalies),
             (Sender::Server, Some(StartLine::Status { version, status, .. })) => {
@@ -270,7 +270,7 @@ impl Http {
             None if prefix.starts_with(bytes) => return Some(Step::Need(prefix.len())),
             _ => {}
         }
-        let part = Part::new(frame::Head::default(), 0, cx.first, cx.last, cx.limits.decoded_max);
+        let part = Part::new(cx, frame::Head::default(), 0);
         self.queue.answered().answer(part);
         self.side(cx.from).spoke = true;
         self.side(cx.from).state = State::Body(Framing::UntilClose);
@@ -421,7 +421,7 @@ impl Http {
         if side.state != State::Head || !side.scan.started() {
             return;
         }
-        let mut part = Part::new(side.scan.take(rest, &cx.limits.redaction), rest.len(), cx.first, cx.last, cx.limits.decoded_max);
+        let mut part = Part::new(cx, side.scan.take(rest, &cx.limits.redaction), rest.len() as u64);
         part.gaps += 1;
         match part.head.start {
             Some(StartLine::Request { .. }) if cx.from == Sender::Client => {

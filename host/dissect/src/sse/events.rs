@@ -4,6 +4,7 @@ use super::{SSE, anomaly};
 use crate::{
     Context, Half,
     exchange::{self, Part},
+    redact::{self, JsonRules},
 };
 use hookline_item::{Seen, Value, object};
 use memchr::memchr2;
@@ -13,6 +14,8 @@ use std::{borrow::Cow, sync::Arc};
 #[derive(Debug, Default)]
 pub(crate) struct Events {
     path: Arc<str>,
+    /// What is masked in data that is JSON.
+    json_rules: Option<JsonRules>,
     line: Vec<u8>,
     event: Event,
     /// The stream's last event id: it stands until another is given.
@@ -36,7 +39,7 @@ struct Event {
     path: Arc<str>,
     name: String,
     id: Arc<str>,
-    data: Option<String>,
+    data: Option<Vec<u8>>,
     retry: Option<u64>,
 }
 
@@ -44,7 +47,7 @@ object! {
     Event as e, EVENT_FIELDS {
         "event": Str, "The event's type; message where none is given" => e.name();
         "id": Str, "The last event id; absent where none was given yet" => Value::text(&e.id);
-        "data": Str, "What it says, its lines joined" => e.data.as_deref().unwrap_or_default();
+        "data": Str, "What it says, its lines joined" => Value::lossy(e.data.as_deref().unwrap_or_default());
         "retry": U64, "The reconnection time that it sets, in ms; absent if it sets none" => e.retry;
         "path": Str, "The path of the request; empty if that was not seen" => &*e.path;
     }
@@ -67,8 +70,8 @@ impl exchange::Request for Event {
 
 impl Events {
     /// The events of a response to a request for `path`.
-    pub(crate) fn new(path: String) -> Self {
-        Self { path: path.into(), ..Self::default() }
+    pub(crate) fn new(path: String, json_rules: Option<JsonRules>) -> Self {
+        Self { path: path.into(), json_rules, ..Self::default() }
     }
 
     /// The next bytes of the response's body.
@@ -97,14 +100,15 @@ impl Events {
 
     /// Bytes are missing here.
     pub(crate) fn hole(&mut self) {
-        *self = Self { path: self.path.clone(), last_id: self.last_id.clone(), begun: true, lost: true, ..Self::default() };
+        let kept = std::mem::take(self);
+        *self = Self { path: kept.path, json_rules: kept.json_rules, last_id: kept.last_id, begun: true, lost: true, ..Self::default() };
     }
 
     /// More of a line.
     fn push(&mut self, cx: &Context<'_>, bytes: &[u8]) {
         self.first.get_or_insert(cx.first);
         self.size = self.size.saturating_add(bytes.len() as u64);
-        let held = self.line.len() + self.event.data.as_ref().map_or(0, String::len);
+        let held = self.line.len() + self.event.data.as_ref().map_or(0, Vec::len);
         let room = cx.limits.message_max.saturating_sub(held).min(bytes.len());
         self.line.extend_from_slice(bytes.get(..room).unwrap_or_default());
         self.cut = self.cut.saturating_add((bytes.len() - room) as u64);
@@ -134,10 +138,10 @@ impl Events {
             b"event" => self.event.name = text().into_owned(),
             b"data" => match &mut self.event.data {
                 Some(data) => {
-                    data.push('\n');
-                    data.push_str(&text());
+                    data.push(b'\n');
+                    data.extend_from_slice(value);
                 }
-                None => self.event.data = Some(text().into_owned()),
+                None => self.event.data = Some(value.to_vec()),
             },
             b"id" if !value.contains(&0) => self.last_id = text().into(),
             b"retry" if value.iter().all(u8::is_ascii_digit) => self.event.retry = text().parse().ok(),
@@ -153,6 +157,7 @@ impl Events {
         if std::mem::take(&mut self.lost) || event.data.is_none() {
             return;
         }
+        event.data.iter_mut().for_each(|data| redact::json_message(self.json_rules.as_ref(), data));
         (event.id, event.path) = (self.last_id.clone(), self.path.clone());
         let half = Half { first, last: cx.last, size, cut, ..Half::default() };
         exchange::single(cx, &SSE, Part::new(event, half).noting(cut > 0, anomaly::CUT));

@@ -31,7 +31,8 @@ fn response(correlation: u32, body: &[u8]) -> Vec<u8> {
 /// One record, `key` and `value` at an offset in its batch.
 fn record(offset: u8, key: &str, value: &str) -> Vec<u8> {
     let zigzag = |n: usize| u8::try_from(n * 2).unwrap();
-    let body = [&[0, 0, offset * 2, zigzag(key.len())], key.as_bytes(), &[zigzag(value.len())], value.as_bytes(), &[2, 2, b'h', 2, b'v']].concat();
+    let body =
+        [&[0, 0, offset * 2, zigzag(key.len())], key.as_bytes(), &[zigzag(value.len())], value.as_bytes(), &[2, 2, b'h', 2, b'v']].concat();
     [&[zigzag(body.len())], &body[..]].concat()
 }
 
@@ -50,7 +51,9 @@ fn batch(attributes: u8, count: u32, records: &[u8]) -> Vec<u8> {
 }
 
 fn produce(correlation: u32, acks: i16, batch: &[u8]) -> Vec<u8> {
-    let body = [&[0xff, 0xff][..], &acks.to_be_bytes(), &[0, 0, 3, 0xe8, 0, 0, 0, 1], &text("orders"), &[0, 0, 0, 1, 0, 0, 0, 4], &sized(batch)].concat();
+    let body =
+        [&[0xff, 0xff][..], &acks.to_be_bytes(), &[0, 0, 3, 0xe8, 0, 0, 0, 1], &text("orders"), &[0, 0, 0, 1, 0, 0, 0, 4], &sized(batch)]
+            .concat();
     request(0, 7, correlation, &body)
 }
 
@@ -62,11 +65,19 @@ fn produced(correlation: u32, error: i16) -> Vec<u8> {
 fn dialogue() -> Vec<(Sender, Vec<u8>)> {
     let versions = [compact("librdkafka"), compact("2.6"), vec![0]].concat();
     let metadata = [&[0, 0, 0, 1][..], &text("orders"), &[1]].concat();
-    let brokers = [&[0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 5][..], &text("b.example"), &[0, 0, 0x23, 0x84, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 5, 0, 0, 0, 0]].concat();
+    let brokers = [
+        &[0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 5][..],
+        &text("b.example"),
+        &[0, 0, 0x23, 0x84, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 5, 0, 0, 0, 0],
+    ]
+    .concat();
     vec![
         (CLIENT, request(18, 3, 1, &[&[0][..], &versions].concat())),
         (SERVER, response(1, &[0, 0, 3, 0, 0, 0, 0, 0, 13, 0, 0, 1, 0, 4, 0, 17, 0, 0, 0, 0, 0, 0])),
-        (CLIENT, [request(3, 4, 2, &metadata), produce(3, -1, &batch(0, 2, &[record(0, "k", "one"), record(1, "", "two")].concat()))].concat()),
+        (
+            CLIENT,
+            [request(3, 4, 2, &metadata), produce(3, -1, &batch(0, 2, &[record(0, "k", "one"), record(1, "", "two")].concat()))].concat(),
+        ),
         (SERVER, [response(2, &brokers), produced(3, 6)].concat()),
         (CLIENT, produce(4, 0, &batch(0, 1, &record(0, "k", "unanswered")))),
         (CLIENT, request(36, 1, 5, &sized(b"\0user\0hush"))),
@@ -78,7 +89,8 @@ fn dialogue() -> Vec<(Sender, Vec<u8>)> {
 fn requests_and_responses_are_read_by_their_versions() {
     let turns = dialogue();
     let items = whole(5555, &borrowed(&turns));
-    let seen: Vec<_> = items.iter().map(|i| (i["method"].as_str().unwrap(), i["summary"].as_str().unwrap(), i["status"].as_i64())).collect();
+    let seen: Vec<_> =
+        items.iter().map(|i| (i["method"].as_str().unwrap(), i["summary"].as_str().unwrap(), i["status"].as_i64())).collect();
     let want = [
         ("ApiVersions", "client-1", Some(0)),
         ("Metadata", "orders", None),
@@ -144,7 +156,13 @@ fn records_are_decompressed() {
     let records = [record(0, "a", "first value"), record(1, "b", "second value")].concat();
     let snappy = snap::raw::Encoder::new().compress_vec(&records).unwrap();
     let zstd = zstd::bulk::compress(&records, 3).unwrap();
-    let compressed = [(1, "gzip", gzip(&records)), (2, "snappy", snappy), (2, "snappy", snappy_java(&records)), (3, "lz4", lz4(&records)), (4, "zstd", zstd)];
+    let compressed = [
+        (1, "gzip", gzip(&records)),
+        (2, "snappy", snappy),
+        (2, "snappy", snappy_java(&records)),
+        (3, "lz4", lz4(&records)),
+        (4, "zstd", zstd),
+    ];
     for (attributes, name, bytes) in compressed {
         let items = whole(5555, &[(CLIENT, &produce(1, -1, &batch(attributes, 2, &bytes)))]);
         let partition = &items[0]["request"]["payload"]["topicData"][0]["partitionData"][0];
@@ -176,7 +194,11 @@ fn flexible_versions_are_read() {
     let body = [&[0, 0xff, 0xff, 0xff, 0xff, 0, 0, 1, 0xf4, 0, 0, 0, 1, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0][..], &topics].concat();
     let items = whole(5555, &[(CLIENT, &request(1, 12, 9, &body))]);
     let payload = &items[0]["request"]["payload"];
-    assert_eq!((&payload["topics"][0]["topic"], &payload["topics"][0]["partitions"][0]["fetchOffset"]), (&"logs".into(), &9.into()), "{payload:#}");
+    assert_eq!(
+        (&payload["topics"][0]["topic"], &payload["topics"][0]["partitions"][0]["fetchOffset"]),
+        (&"logs".into(), &9.into()),
+        "{payload:#}"
+    );
     assert_eq!((&payload["isolationLevel"], &payload["rackId"], &items[0]["summary"]), (&1.into(), &"".into(), &"logs".into()));
 }
 

@@ -10,6 +10,7 @@ use crate::{
     Close, Context, Half,
     exchange::{self, Part},
     framed::{After, Framing, Measure},
+    redact,
 };
 use hookline_item::Sender;
 
@@ -70,8 +71,9 @@ impl Framing for WebSocket {
         note(header.mask.is_some() != (cx.from == Sender::Client), anomaly::MASKING);
         note(self.breaks_reservations(&header), anomaly::RESERVED);
         let payload = header.payload(bytes);
-        let (payload, message) =
+        let (mut payload, message) =
             if header.is_control() { (payload, None) } else { self.fragment(cx, header, payload, half, &mut anomalies) };
+        redact::json_message(cx.limits.redaction.json_rules().as_ref(), &mut payload);
         let frame = Frame { header, from: cx.from, payload, message, agreed: self.agreed.clone() };
         exchange::single(cx, &WS, Part { what: frame, half, anomalies });
         After::Message

@@ -123,6 +123,16 @@ fn secrets_are_masked_unless_asked_for() {
 }
 
 #[test]
+fn secrets_in_json_are_masked_where_told() {
+    let file = capture("http/docker-http-upgrade.pcap");
+    let read = |path: &str| hookline(&["read", &file, "--format", "ndjson", "--redact-json", path]);
+    let (masked, other) = (read("AttachStdin").out, read("HostConfig..AttachStdin").out);
+    assert!(other.contains(r#"\"AttachStdin\":true"#) && !masked.contains(r#"\"AttachStdin\":true"#));
+    assert!(masked.contains(r#"\"AttachStdin\":\"REDACTED\""#));
+    assert_eq!(read("a..").code, Some(2));
+}
+
+#[test]
 fn ports_are_mapped_and_wrong_mappings_refused() {
     let file = capture("redis/attr.pcap");
     let wrong = hookline(&["read", &file, "--port-map", "rediss=7000"]);

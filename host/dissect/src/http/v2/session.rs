@@ -299,9 +299,8 @@ impl Http2 {
 
 fn part(cx: &Context<'_>, mut head: Head, h2: H2, half: Half) -> Part {
     head.redact(&cx.limits.redaction);
-    let mut part = Part::new(head, 0, half.first, half.last, cx.limits.decoded_max);
-    part.h2 = Some(h2);
-    part.head_len = half.size;
+    let mut part = Part::new(cx, head, 0);
+    (part.h2, part.head_len, part.first) = (Some(h2), half.size, half.first);
     count(&mut part, half);
     part
 }
