@@ -216,7 +216,7 @@ impl Context<'_> {
             index,
             stream: flow.stream,
             protocol: draft.protocol,
-            tls: false,
+            tls: flow.tls,
             src: Endpoint::new(client.ip(), client.port()),
             dst,
             start,

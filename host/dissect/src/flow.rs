@@ -21,6 +21,8 @@ pub struct Flow {
     pub roles_guessed: bool,
     /// Whether the flow was picked up after its start.
     pub mid_stream: bool,
+    /// Whether the bytes were taken in the clear from a process that speaks TLS (uprobes): they come ordered, without packets.
+    pub tls: bool,
     /// Where the packets come from.
     pub origin: Arc<Origin>,
 }
@@ -31,7 +33,7 @@ impl Flow {
     pub fn new(stream: u64, transport: Transport, client: SocketAddr, server: SocketAddr) -> Self {
         /// One for all: it costs a flow no memory of its own.
         static NOWHERE: LazyLock<Arc<Origin>> = LazyLock::new(Arc::default);
-        Self { stream, transport, client, server, roles_guessed: false, mid_stream: false, origin: Arc::clone(&NOWHERE) }
+        Self { stream, transport, client, server, roles_guessed: false, mid_stream: false, tls: false, origin: Arc::clone(&NOWHERE) }
     }
 
     /// Whether one side uses one of `ports`.

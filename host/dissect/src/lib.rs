@@ -7,6 +7,8 @@
 //! What it does not do: no I/O, no clock, no threads. Time comes in with the packets ([`hookline_item::Seen`]), so the same capture gives
 //! the same items each time. It does not reassemble: bytes come in order, and what was lost comes as [`Conversation::gap`].
 //!
+//! Plaintext of TLS streams, taken from the processes that speak it, comes in here too: a [`Flow`] with `tls` set, and its bytes in order.
+//!
 //! Invariants:
 //! * any bytes in any order of calls never panic;
 //! * the same bytes give the same items however they were cut into calls;

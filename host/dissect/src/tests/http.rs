@@ -341,3 +341,15 @@ fn graphql_comes_in_urls_documents_batches_and_hashes() {
         assert_eq!(item["subProtocol"] == "GraphQL", !want.is_null());
     }
 }
+
+#[test]
+fn plaintext_of_tls_gives_items_that_say_so() {
+    let mut flow = Flow::new(3, Transport::Tcp, "10.0.0.1:40000".parse().unwrap(), "10.0.0.2:443".parse().unwrap());
+    flow.tls = true;
+    let (mut c, mut out) = (Conversation::new(flow, Limits::default().into()), Vec::new());
+    c.bytes(CLIENT, at(1), b"GET /s HTTP/1.1\r\nHost: h\r\n\r\n", &mut out);
+    c.bytes(SERVER, at(2), b"HTTP/1.1 204 No Content\r\n\r\n", &mut out);
+    c.close(Close::Fin, at(3), &mut out);
+    let items = shown(&out);
+    assert_eq!((&items[0]["tls"], &items[0]["summary"]), (&true.into(), &"/s".into()));
+}
