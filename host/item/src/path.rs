@@ -1,7 +1,11 @@
 //! Paths into an item: `response.status`, `request.headers["User-Agent"]`, `request.pathSegments[1]`, `request.*`.
 
-use crate::value::{Field, Object, Value};
-use std::{fmt, str::FromStr};
+use crate::value::{Object, Value};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 /// One step of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,16 +39,20 @@ impl Path {
 
     /// Calls `f` with each value that the path names in `root`; says whether there was one.
     pub fn visit(&self, root: &dyn Object, f: &mut dyn FnMut(&Value<'_>)) -> bool {
-        match self.steps.split_first() {
-            Some((Step::Name(name), rest)) => visit(&root.get(name), rest, f),
-            Some((Step::Each, rest)) => {
-                let mut any = false;
-                root.each(&mut |_, v| any |= visit(&v, rest, f));
-                any
-            }
-            Some((Step::Deep(name), rest)) => deep_object(root, name, rest, f, 0),
-            Some((Step::Index(_), _)) | None => false,
+        visit_object(root, &self.steps, f)
+    }
+}
+
+fn visit_object(root: &dyn Object, steps: &[Step], f: &mut dyn FnMut(&Value<'_>)) -> bool {
+    match steps.split_first() {
+        Some((Step::Name(name), rest)) => visit(&root.get(name), rest, f),
+        Some((Step::Each, rest)) => {
+            let mut any = false;
+            root.each(&mut |_, v| any |= visit(&v, rest, f));
+            any
         }
+        Some((Step::Deep(name), rest)) => deep_object(root, name, rest, f, 0),
+        Some((Step::Index(_), _)) | None => false,
     }
 }
 
@@ -97,69 +105,89 @@ fn deep_object(o: &dyn Object, name: &str, rest: &[Step], f: &mut dyn FnMut(&Val
     any
 }
 
-/// A path that is read in many objects of the same few types: it remembers where each name stands in their tables, so that reading
-/// compares no names.
-#[derive(Clone, Debug)]
+/// A path that is read in many objects of the same few types: it remembers where each name stood in the last table, so that reading
+/// compares one name per step.
+#[derive(Debug, Default)]
 pub struct Reader {
     path: Path,
-    /// For each step, what is known of it.
-    places: Vec<Places>,
+    /// For each step, where its name stood.
+    places: Vec<AtomicUsize>,
 }
 
-/// The tables in which a name was looked up, and where it stands there, if it does. There are only as many as types of objects.
-type Places = Vec<(&'static [Field], Option<usize>)>;
+impl Clone for Reader {
+    fn clone(&self) -> Self {
+        Self::new(self.path.clone())
+    }
+}
 
 impl Reader {
     /// A reader of `path`.
     #[must_use]
     pub fn new(path: Path) -> Self {
-        let places = vec![Vec::new(); path.steps.len()];
+        let places = path.steps.iter().map(|_| AtomicUsize::new(0)).collect();
         Self { path, places }
     }
 
+    /// What it reads.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Calls `f` with the first value that the path names in `root`, or with [`Value::Absent`].
-    pub fn first(&mut self, root: &dyn Object, f: impl FnOnce(&Value<'_>)) {
+    pub fn first(&self, root: &dyn Object, f: impl FnOnce(&Value<'_>)) {
+        let mut f = Some(f);
+        self.visit(root, &mut |value| {
+            if let Some(f) = f.take() {
+                f(value);
+            }
+        });
+        if let Some(f) = f {
+            f(&Value::Absent);
+        }
+    }
+
+    /// Calls `f` with each value that the path names in `root`, as [`Path::visit`] does.
+    pub fn visit(&self, root: &dyn Object, f: &mut dyn FnMut(&Value<'_>)) {
         let mut object = root;
-        for (at, (step, places)) in self.path.steps.iter().zip(&mut self.places).enumerate() {
-            let Step::Name(name) = step else { break };
-            let value = read(object, name, places);
+        for (at, (step, place)) in self.path.steps.iter().zip(&self.places).enumerate() {
+            let rest = self.path.steps.get(at..).unwrap_or_default();
+            let Step::Name(name) = step else {
+                visit_object(object, rest, f);
+                return;
+            };
+            let value = read(object, name, place);
             let rest = self.path.steps.get(at + 1..).unwrap_or_default();
             match value {
+                Value::Absent => return,
                 value if rest.is_empty() => return f(&value),
-                Value::Absent => return f(&Value::Absent),
                 Value::Object(below) => object = below,
-                value => return first(f, |g| visit(&value, rest, g)),
+                // What is made for the asking does not outlive this step.
+                value => {
+                    visit(&value, rest, f);
+                    return;
+                }
             }
         }
-        first(f, |g| self.path.visit(root, g));
     }
 }
 
-/// The value under `name`, found by its place where that is known.
-fn read<'a>(object: &'a dyn Object, name: &str, places: &mut Places) -> Value<'a> {
+/// The value under `name`, found by its place where it stands where it stood before.
+fn read<'a>(object: &'a dyn Object, name: &str, place: &AtomicUsize) -> Value<'a> {
     let fields = object.fields();
     if fields.is_empty() {
         return object.get(name);
     }
-    match places.iter().find(|(table, _)| std::ptr::eq(*table, fields)) {
-        Some((_, place)) => place.map_or(Value::Absent, |index| object.at(index)),
-        None => {
-            places.push((fields, fields.iter().position(|field| field.name == name)));
-            object.get(name)
-        }
+    let before = place.load(Ordering::Relaxed);
+    if fields.get(before).is_some_and(|field| field.name == name) {
+        return object.at(before);
     }
-}
-
-/// Calls `f` with the first value that `visit` comes to, or with [`Value::Absent`].
-fn first(f: impl FnOnce(&Value<'_>), visit: impl FnOnce(&mut dyn FnMut(&Value<'_>)) -> bool) {
-    let mut f = Some(f);
-    visit(&mut |value| {
-        if let Some(f) = f.take() {
-            f(value);
+    match fields.iter().position(|field| field.name == name) {
+        Some(index) => {
+            place.store(index, Ordering::Relaxed);
+            object.at(index)
         }
-    });
-    if let Some(f) = f {
-        f(&Value::Absent);
+        None => Value::Absent,
     }
 }
 
@@ -291,7 +319,7 @@ mod tests {
         let json: serde_json::Map<_, _> = serde_json::from_str(r#"{"ip":"j","l":[{"ip":"k"}]}"#).unwrap();
         for path in ["ip", "name", "port", "nothing", "l.ip", "l[0].ip", "*"] {
             let path: Path = path.parse().unwrap();
-            let mut reader = Reader::new(path.clone());
+            let reader = Reader::new(path.clone());
             // Twice each, in turn: what is remembered of one type must not be taken for another.
             for object in [&endpoint as &dyn Object, &node, &json, &endpoint, &node, &json] {
                 let (mut all, mut read) = (Vec::new(), None);

@@ -1,8 +1,10 @@
 //! Running a filter on an object.
 
-use crate::expr::{Expr, Literal, Op, Operand, TextOp};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use hookline_item::{Object, Timestamp, Value, json};
+use crate::{
+    document,
+    expr::{Arithmetic, Expr, Literal, Op, Operand, Patterns, TextOp},
+};
+use hookline_item::{Object, Timestamp, Value};
 use std::{borrow::Cow, cmp::Ordering};
 
 /// What a filter is run against.
@@ -12,20 +14,73 @@ pub(crate) struct Scope<'a> {
     pub(crate) now: Timestamp,
 }
 
-pub(crate) fn holds(expr: &Expr, scope: Scope<'_>) -> bool {
-    match expr {
-        Expr::Const(b) => *b,
-        Expr::And(a, b) => holds(a, scope) && holds(b, scope),
-        Expr::Or(a, b) => holds(a, scope) || holds(b, scope),
-        Expr::Not(e) => !holds(e, scope),
-        Expr::Truthy(operand) => any(operand, scope, &mut |v| truthy(v)),
-        Expr::Compare(op, a, b) => compare(*op, a, b, scope),
-        Expr::Text(op, a, b) => any(a, scope, &mut |x| any(b, scope, &mut |y| text_holds(*op, x, y))),
+/// What a condition comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Truth {
+    No,
+    Yes,
+    /// CEL: an entry that is not there, a division by zero. `false && error` is false, `true || error` is true (CEL, "Logical Operators").
+    Error,
+}
+
+impl From<bool> for Truth {
+    fn from(holds: bool) -> Self {
+        if holds { Self::Yes } else { Self::No }
     }
 }
 
+/// There is no value where one must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Failed;
+
+type Found = Result<bool, Failed>;
+
+/// Whether `expr` holds; an error is not holding.
+pub(crate) fn holds(expr: &Expr, scope: Scope<'_>) -> bool {
+    truth(expr, scope) == Truth::Yes
+}
+
+pub(crate) fn truth(expr: &Expr, scope: Scope<'_>) -> Truth {
+    match expr {
+        Expr::Const(b) => (*b).into(),
+        Expr::And(a, b) => joined(truth(a, scope), Truth::No, || truth(b, scope)),
+        Expr::Or(a, b) => joined(truth(a, scope), Truth::Yes, || truth(b, scope)),
+        Expr::Not(e) => match truth(e, scope) {
+            Truth::Yes => Truth::No,
+            Truth::No => Truth::Yes,
+            Truth::Error => Truth::Error,
+        },
+        Expr::Truthy(operand) => of(any(operand, scope, &mut |v| truthy(v))),
+        Expr::Compare(op, a, b) => of(compare(*op, a, b, scope)),
+        Expr::Text(op, a, b) => of(text(*op, a, b, scope)),
+        Expr::Named(_, inner) => truth(inner, scope),
+        Expr::Limit(_) | Expr::Redact(_) => Truth::Yes,
+        Expr::If(parts) => {
+            let [condition, this, that] = &**parts;
+            match truth(condition, scope) {
+                Truth::Yes => truth(this, scope),
+                Truth::No => truth(that, scope),
+                Truth::Error => Truth::Error,
+            }
+        }
+    }
+}
+
+/// Two conditions, of which `deciding` decides alone, and an error only where the other does not decide.
+fn joined(a: Truth, deciding: Truth, b: impl FnOnce() -> Truth) -> Truth {
+    if a == deciding {
+        return a;
+    }
+    let b = b();
+    if a == Truth::Error && b != deciding { Truth::Error } else { b }
+}
+
+fn of(found: Found) -> Truth {
+    found.map_or(Truth::Error, Truth::from)
+}
+
 /// A number is true unless zero, a text or list unless empty, an object if it is there.
-fn truthy(v: &Value<'_>) -> bool {
+pub(crate) fn truthy(v: &Value<'_>) -> bool {
     match v {
         Value::Absent | Value::Null => false,
         Value::Bool(b) => *b,
@@ -39,14 +94,14 @@ fn truthy(v: &Value<'_>) -> bool {
     }
 }
 
-fn compare(op: Op, a: &Operand, b: &Operand, scope: Scope<'_>) -> bool {
+fn compare(op: Op, a: &Operand, b: &Operand, scope: Scope<'_>) -> Found {
     if let Some(path) = nil_compared(a, b) {
-        let nil = !any(path, scope, &mut |v| !matches!(v, Value::Null));
-        return match op {
+        let nil = !any(path, scope, &mut |v| !matches!(v, Value::Null))?;
+        return Ok(match op {
             Op::Eq => nil,
             Op::Ne => !nil,
             _ => false,
-        };
+        });
     }
     match op {
         // "not equal" means that there is a value, and that none of the values is equal.
@@ -55,8 +110,8 @@ fn compare(op: Op, a: &Operand, b: &Operand, scope: Scope<'_>) -> bool {
             let equal = any_pair(a, b, scope, &mut |x, y| {
                 seen = true;
                 equal(x, y)
-            });
-            seen && !equal
+            })?;
+            Ok(seen && !equal)
         }
         Op::Eq => any_pair(a, b, scope, &mut equal),
         _ => any_pair(a, b, scope, &mut |x, y| ordered(op, x, y)),
@@ -74,17 +129,23 @@ fn nil_compared<'a>(a: &'a Operand, b: &'a Operand) -> Option<&'a Operand> {
 /// One side of a comparison.
 enum Side<'a> {
     Value(&'a Value<'a>),
-    Regex(&'a crate::expr::Patterns),
+    Regex(&'a Patterns),
 }
 
-fn any_pair(a: &Operand, b: &Operand, scope: Scope<'_>, f: &mut dyn FnMut(&Side<'_>, &Side<'_>) -> bool) -> bool {
-    sides(a, scope, &mut |x| sides(b, scope, &mut |y| f(x, y)))
+fn any_pair(a: &Operand, b: &Operand, scope: Scope<'_>, f: &mut dyn FnMut(&Side<'_>, &Side<'_>) -> bool) -> Found {
+    let mut inner = Ok(false);
+    let outer = sides(a, scope, &mut |x| {
+        let found = sides(b, scope, &mut |y| f(x, y));
+        inner = found;
+        found.unwrap_or(false)
+    })?;
+    inner.map(|_| outer)
 }
 
 /// Whether `f` holds for a value of `operand`; a list counts as each of its elements.
-fn sides(operand: &Operand, scope: Scope<'_>, f: &mut dyn FnMut(&Side<'_>) -> bool) -> bool {
+fn sides(operand: &Operand, scope: Scope<'_>, f: &mut dyn FnMut(&Side<'_>) -> bool) -> Found {
     if let Operand::Literal(Literal::Regex(r)) = operand {
-        return f(&Side::Regex(r));
+        return Ok(f(&Side::Regex(r)));
     }
     any(operand, scope, &mut |v| match v.as_list() {
         Some(list) => (0..list.len()).any(|i| f(&Side::Value(&list.at(i)))),
@@ -92,53 +153,140 @@ fn sides(operand: &Operand, scope: Scope<'_>, f: &mut dyn FnMut(&Side<'_>) -> bo
     })
 }
 
+fn literal<T>(literal: &Literal, f: &mut dyn FnMut(&Value<'_>) -> T) -> Option<T> {
+    Some(match literal {
+        Literal::Nil => f(&Value::Null),
+        Literal::Bool(b) => f(&Value::Bool(*b)),
+        Literal::Number(n) => f(&Value::F64(*n)),
+        Literal::Text(s) => f(&Value::from(s.as_str())),
+        Literal::Regex(_) => return None,
+    })
+}
+
 /// Whether `f` holds for a value that `operand` names.
-fn any(operand: &Operand, scope: Scope<'_>, f: &mut dyn FnMut(&Value<'_>) -> bool) -> bool {
+pub(crate) fn any(operand: &Operand, scope: Scope<'_>, f: &mut dyn FnMut(&Value<'_>) -> bool) -> Found {
+    let mut held = false;
     match operand {
-        Operand::Literal(literal) => match literal {
-            Literal::Nil => f(&Value::Null),
-            Literal::Bool(b) => f(&Value::Bool(*b)),
-            Literal::Number(n) => f(&Value::F64(*n)),
-            Literal::Text(s) => f(&Value::from(s.as_str())),
-            Literal::Regex(_) => false,
+        Operand::Literal(l) => held = literal(l, f).unwrap_or(false),
+        Operand::Now(offset_ms) => held = f(&Value::F64(scope.now.as_millis() as f64 + offset_ms)),
+        Operand::Time(_, ms) => held = f(&Value::F64(*ms)),
+        Operand::Path(reader) => reader.visit(scope.root, &mut |v| held = held || f(v)),
+        Operand::Json(outer, inner) => outer.visit(scope.root, &mut |v| held = held || document::in_json(v, inner, f)),
+        Operand::Xml(outer, inner) => outer.visit(scope.root, &mut |v| held = held || document::in_xml(v, inner, f)),
+        Operand::Or(inner, default) => {
+            let mut seen = false;
+            held = any(inner, scope, &mut |v| {
+                seen = true;
+                f(v)
+            })?;
+            if !seen {
+                held = literal(default, f).unwrap_or(false);
+            }
+        }
+        Operand::Strict(inner) => {
+            let mut seen = false;
+            held = any(inner, scope, &mut |v| {
+                seen = true;
+                f(v)
+            })?;
+            return if seen { Ok(held) } else { Err(Failed) };
+        }
+        Operand::Arithmetic(op, a, b) => held = f(&arithmetic(*op, a, b, scope)?),
+        Operand::Size(inner) => held = f(&Value::from(size(inner, scope)?)),
+        Operand::List(list) => {
+            for operand in list {
+                held = held || any(operand, scope, f)?;
+            }
+        }
+        Operand::Condition(expr) => match truth(expr, scope) {
+            Truth::Error => return Err(Failed),
+            truth => held = f(&Value::Bool(truth == Truth::Yes)),
         },
-        Operand::Now(offset_ms) => f(&Value::F64(scope.now.as_millis() as f64 + offset_ms)),
-        Operand::Path(path) => {
-            let mut held = false;
-            path.visit(scope.root, &mut |v| held = held || f(v));
-            held
+        Operand::If(condition, both) => {
+            let [this, that] = &**both;
+            return match truth(condition, scope) {
+                Truth::Yes => any(this, scope, f),
+                Truth::No => any(that, scope, f),
+                Truth::Error => Err(Failed),
+            };
         }
-        Operand::Json(outer, inner) => {
-            let mut held = false;
-            outer.visit(scope.root, &mut |v| held = held || in_json(v, inner, f));
-            held
-        }
+    }
+    Ok(held)
+}
+
+/// One value of an operand, on its own.
+fn single(operand: &Operand, scope: Scope<'_>) -> Result<Value<'static>, Failed> {
+    let mut found = None;
+    any(operand, scope, &mut |v| {
+        found = match v {
+            Value::U64(n) => i64::try_from(*n).ok().map(Value::I64),
+            Value::I64(n) => Some(Value::I64(*n)),
+            Value::F64(n) => Some(Value::F64(*n)),
+            _ => text_of(v).map(|text| Value::from(text.into_owned())),
+        };
+        true
+    })?;
+    found.ok_or(Failed)
+}
+
+/// Whole numbers stay whole; dividing by zero and leaving 64 bits are errors (CEL, "Arithmetic").
+fn arithmetic(op: Arithmetic, a: &Operand, b: &Operand, scope: Scope<'_>) -> Result<Value<'static>, Failed> {
+    let (a, b) = (single(a, scope)?, single(b, scope)?);
+    if op != Arithmetic::Quotient
+        && let (Some(a), Some(b)) = (whole(&a), whole(&b))
+    {
+        let result = match op {
+            Arithmetic::Add => a.checked_add(b),
+            Arithmetic::Subtract => a.checked_sub(b),
+            Arithmetic::Multiply => a.checked_mul(b),
+            Arithmetic::Divide | Arithmetic::Quotient => a.checked_div(b),
+            Arithmetic::Modulo => a.checked_rem(b),
+        };
+        return result.map(Value::I64).ok_or(Failed);
+    }
+    match (a.as_f64(), b.as_f64(), op) {
+        (Some(a), Some(b), Arithmetic::Add) => Ok(Value::F64(a + b)),
+        (Some(a), Some(b), Arithmetic::Subtract) => Ok(Value::F64(a - b)),
+        (Some(a), Some(b), Arithmetic::Multiply) => Ok(Value::F64(a * b)),
+        (Some(a), Some(b), Arithmetic::Divide | Arithmetic::Quotient) => Ok(Value::F64(a / b)),
+        (None, None, Arithmetic::Add) => Ok(Value::from([a.as_str().unwrap_or_default(), b.as_str().unwrap_or_default()].concat())),
+        _ => Err(Failed),
     }
 }
 
-fn in_json(v: &Value<'_>, inner: &hookline_item::Path, f: &mut dyn FnMut(&Value<'_>) -> bool) -> bool {
-    let Some(text) = v.as_str() else { return false };
-    let parsed = serde_json::from_str(text).ok().or_else(|| {
-        let bytes = STANDARD.decode(text).ok()?;
-        serde_json::from_slice::<serde_json::Value>(&bytes).ok()
-    });
-    let Some(parsed) = parsed else { return false };
-    if inner.steps.is_empty() {
-        return f(&json::from_json(&parsed));
+/// The whole number that a value is: literals are kept as floating-point numbers.
+fn whole(v: &Value<'_>) -> Option<i64> {
+    /// Beyond this not every whole number has a floating-point one.
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    match v {
+        Value::I64(n) => Some(*n),
+        Value::F64(n) if n.fract() == 0.0 && n.abs() <= EXACT_MAX => Some(*n as i64),
+        _ => None,
     }
-    // A path starts at an object; a document that is a list is given a name to start from.
-    let mut held = false;
-    match &parsed {
-        serde_json::Value::Object(o) => inner.visit(o, &mut |v| held = held || f(v)),
-        other => {
-            let mut root = serde_json::Map::new();
-            root.insert(String::new(), other.clone());
-            let mut steps = vec![hookline_item::Step::Name(String::new())];
-            steps.extend(inner.steps.iter().cloned());
-            hookline_item::Path { steps }.visit(&root, &mut |v| held = held || f(v))
-        }
-    };
-    held
+}
+
+fn size(operand: &Operand, scope: Scope<'_>) -> Result<u64, Failed> {
+    if let Operand::List(list) = operand {
+        return Ok(list.len() as u64);
+    }
+    let mut values = 0;
+    let mut inside = None;
+    any(operand, scope, &mut |v| {
+        values += 1;
+        inside = match (v.as_str(), v.as_list(), v.as_object()) {
+            (Some(text), ..) => Some(text.chars().count() as u64),
+            (_, Some(list), _) => Some(list.len() as u64),
+            (_, _, Some(object)) => {
+                let mut entries = 0;
+                object.each(&mut |_, value| entries += u64::from(!value.is_absent()));
+                Some(entries)
+            }
+            _ => None,
+        };
+        false
+    })?;
+    // A path through a list names a value in each element: that list's size.
+    Ok(if values == 1 { inside.unwrap_or(1) } else { values })
 }
 
 fn equal(a: &Side<'_>, b: &Side<'_>) -> bool {
@@ -192,7 +340,7 @@ pub(crate) fn number_of(v: &Value<'_>) -> Option<f64> {
     }
 }
 
-fn text_of<'a>(v: &'a Value<'_>) -> Option<Cow<'a, str>> {
+pub(crate) fn text_of<'a>(v: &'a Value<'_>) -> Option<Cow<'a, str>> {
     Some(match v {
         Value::Str(s) => Cow::Borrowed(s.as_ref()),
         Value::Bool(b) => Cow::Borrowed(if *b { "true" } else { "false" }),
@@ -202,6 +350,19 @@ fn text_of<'a>(v: &'a Value<'_>) -> Option<Cow<'a, str>> {
         Value::Bytes(b) => String::from_utf8_lossy(b),
         _ => return None,
     })
+}
+
+fn text(op: TextOp, a: &Operand, b: &Operand, scope: Scope<'_>) -> Found {
+    if let Operand::Literal(Literal::Regex(patterns)) = b {
+        return any(a, scope, &mut |v| text_of(v).is_some_and(|text| patterns.anywhere.is_match(&text)));
+    }
+    let mut failed = Ok(false);
+    let held = any(a, scope, &mut |x| {
+        let found = any(b, scope, &mut |y| text_holds(op, x, y));
+        failed = found;
+        found.unwrap_or(false)
+    })?;
+    failed.map(|_| held)
 }
 
 fn text_holds(op: TextOp, value: &Value<'_>, sought: &Value<'_>) -> bool {
@@ -214,5 +375,7 @@ fn text_holds(op: TextOp, value: &Value<'_>, sought: &Value<'_>) -> bool {
         TextOp::StartsWith => text.starts_with(sought.as_ref()),
         TextOp::EndsWith => text.ends_with(sought.as_ref()),
         TextOp::Contains => text.contains(sought.as_ref()),
+        // A pattern is a literal of its own.
+        TextOp::Matches => false,
     })
 }

@@ -1,7 +1,7 @@
-//! A checked filter, ready to be run.
+//! A checked filter, ready to be run: what both languages become.
 
-use hookline_item::Path;
-use regex::Regex;
+use hookline_item::{Path, Reader};
+use regex::{Regex, RegexBuilder};
 
 /// A condition.
 #[derive(Clone, Debug)]
@@ -15,6 +15,14 @@ pub(crate) enum Expr {
     Compare(Op, Operand, Operand),
     /// `path.startsWith("x")` and its kin.
     Text(TextOp, Operand, Operand),
+    /// A condition with a name: `http`.
+    Named(Box<str>, Box<Expr>),
+    /// `limit(n)`: true; so many items are let through.
+    Limit(u64),
+    /// `redact("path", …)`: true; what the paths name is shown as `[REDACTED]`.
+    Redact(Vec<Path>),
+    /// `condition ? this : that`
+    If(Box<[Expr; 3]>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,17 +40,49 @@ pub(crate) enum TextOp {
     StartsWith,
     EndsWith,
     Contains,
+    /// A regular expression is found in the text.
+    Matches,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arithmetic {
+    Add,
+    Subtract,
+    Multiply,
+    /// Of whole numbers: what is left over is dropped.
+    Divide,
+    /// Of others.
+    Quotient,
+    Modulo,
 }
 
 /// Something that has values.
 #[derive(Clone, Debug)]
 pub(crate) enum Operand {
     Literal(Literal),
-    Path(Path),
+    Path(Reader),
     /// `path.json().inner`: the text at `path` is read as JSON (after base64 where it is that), then `inner` is looked up in it.
-    Json(Path, Path),
+    Json(Reader, Path),
+    /// The same for XML.
+    Xml(Reader, Path),
     /// Milliseconds since the epoch: now, and so many milliseconds later.
     Now(f64),
+    /// A time as it was written, and its milliseconds since the epoch.
+    Time(Box<str>, f64),
+    /// CEL: a variable, which has this value where the item has none.
+    Or(Box<Operand>, Literal),
+    /// CEL: a map's entry, whose absence is an error.
+    Strict(Box<Operand>),
+    /// CEL: numbers, or texts that are added.
+    Arithmetic(Arithmetic, Box<Operand>, Box<Operand>),
+    /// CEL: how many characters, elements or entries there are.
+    Size(Box<Operand>),
+    /// CEL: `[a, b]`.
+    List(Vec<Operand>),
+    /// CEL: a condition as a value.
+    Condition(Box<Expr>),
+    /// CEL: `condition ? this : that` for values.
+    If(Box<Expr>, Box<[Operand; 2]>),
 }
 
 #[derive(Clone, Debug)]
@@ -61,4 +101,91 @@ pub(crate) struct Patterns {
     pub(crate) anywhere: Regex,
     /// Matches all of a number's digits: `r"4.*"` is not found in 204.
     pub(crate) whole: Regex,
+}
+
+/// How large a compiled regular expression may get: a pattern beyond this costs more memory than an item.
+const REGEX_SIZE_MAX: usize = 1 << 20;
+
+impl Patterns {
+    /// Compiles a pattern; the reason if it is none.
+    pub(crate) fn new(pattern: &str) -> Result<Self, String> {
+        let build = |p: &str| RegexBuilder::new(p).size_limit(REGEX_SIZE_MAX).build();
+        match (build(pattern), build(&format!("^(?:{pattern})$"))) {
+            (Ok(anywhere), Ok(whole)) => Ok(Self { anywhere, whole }),
+            (Err(e), _) | (_, Err(e)) => Err(e.to_string().lines().last().unwrap_or("").trim_start_matches("error: ").to_owned()),
+        }
+    }
+}
+
+impl Operand {
+    pub(crate) fn path(path: Path) -> Self {
+        Self::Path(Reader::new(path))
+    }
+}
+
+impl Expr {
+    /// Calls `f` with this and every condition below it.
+    pub(crate) fn walk<'e>(&'e self, f: &mut dyn FnMut(&'e Expr)) {
+        f(self);
+        match self {
+            Self::And(a, b) | Self::Or(a, b) => {
+                a.walk(f);
+                b.walk(f);
+            }
+            Self::Not(inner) | Self::Named(_, inner) => inner.walk(f),
+            Self::If(parts) => parts.iter().for_each(|part| part.walk(f)),
+            Self::Truthy(a) => a.walk_conditions(f),
+            Self::Compare(_, a, b) | Self::Text(_, a, b) => {
+                a.walk_conditions(f);
+                b.walk_conditions(f);
+            }
+            Self::Const(_) | Self::Limit(_) | Self::Redact(_) => {}
+        }
+    }
+
+    /// Calls `f` with every path that is read.
+    pub(crate) fn paths<'e>(&'e self, f: &mut dyn FnMut(&'e Path)) {
+        self.walk(&mut |expr| match expr {
+            Self::Truthy(a) => a.paths(f),
+            Self::Compare(_, a, b) | Self::Text(_, a, b) => {
+                a.paths(f);
+                b.paths(f);
+            }
+            _ => {}
+        });
+    }
+}
+
+impl Operand {
+    fn below(&self) -> &[Operand] {
+        match self {
+            Self::Or(inner, _) | Self::Strict(inner) | Self::Size(inner) => std::slice::from_ref(inner),
+            Self::List(list) => list,
+            Self::If(_, both) => &**both,
+            _ => &[],
+        }
+    }
+
+    fn walk_conditions<'e>(&'e self, f: &mut dyn FnMut(&'e Expr)) {
+        match self {
+            Self::Condition(expr) | Self::If(expr, _) => expr.walk(f),
+            Self::Arithmetic(_, a, b) => {
+                a.walk_conditions(f);
+                b.walk_conditions(f);
+            }
+            _ => {}
+        }
+        self.below().iter().for_each(|operand| operand.walk_conditions(f));
+    }
+
+    fn paths<'e>(&'e self, f: &mut dyn FnMut(&'e Path)) {
+        match self {
+            Self::Path(reader) | Self::Json(reader, _) | Self::Xml(reader, _) => f(reader.path()),
+            Self::Arithmetic(_, a, b) => {
+                a.paths(f);
+                b.paths(f);
+            }
+            _ => self.below().iter().for_each(|operand| operand.paths(f)),
+        }
+    }
 }

@@ -10,6 +10,7 @@ const PROTOCOLS: &[(&str, &str, &str)] = &[
     ("grpc", "abbr", "gRPC"),
     ("gql", "abbr", "GQL"),
     ("ws", "name", "ws"),
+    ("sse", "name", "sse"),
     ("dns", "name", "dns"),
     ("amqp", "name", "amqp"),
     ("kafka", "name", "kafka"),
@@ -52,7 +53,7 @@ fn protocol(field: &str, text: &str) -> Expr {
 }
 
 fn path(names: &[&str]) -> Operand {
-    Operand::Path(Path { steps: names.iter().map(|n| Step::Name((*n).to_owned())).collect() })
+    Operand::path(Path { steps: names.iter().map(|n| Step::Name((*n).to_owned())).collect() })
 }
 
 fn or(a: Expr, b: Expr) -> Expr {

@@ -1,19 +1,24 @@
 //! Tokens to a checked expression, by precedence climbing: `or`, then `and`, then `!`, then comparisons.
 
-use crate::{
-    error::{Error, nearest},
-    expr::{Expr, Literal, Op, Operand, Patterns, TextOp},
+use super::{
     lex::{Spanned, Token, tokens},
     macros,
 };
-use hookline_item::{Civil, Field, ITEM_FIELDS, Kind, Path, Step};
-use regex::RegexBuilder;
+use crate::{
+    Settings,
+    document::JSON_CALL,
+    error::{Error, nearest},
+    expr::{Expr, Literal, Op, Operand, Patterns, TextOp},
+};
+use hookline_item::{Civil, Field, ITEM_FIELDS, Kind, Path, Reader, Step};
 use std::ops::Range;
 
 /// How deep brackets and negations may nest: far beyond what people write, and short of the stack's end.
 const DEPTH_MAX: usize = 64;
-/// How large a compiled regular expression may get: a pattern beyond this costs more memory than an item.
-const REGEX_SIZE_MAX: usize = 1 << 20;
+/// Conditions in one filter: lists of hosts are generated, but not longer; a tree of more could not be dropped without recursion.
+const CONDITIONS_MAX: usize = 2000;
+/// Macros of the user that use each other.
+const MACRO_DEPTH_MAX: usize = 8;
 const MS: &[(&str, f64)] = &[
     ("seconds", 1e3),
     ("minutes", 6e4),
@@ -23,7 +28,9 @@ const MS: &[(&str, f64)] = &[
     ("months", 2.592e9),
     ("years", 3.1536e10),
 ];
-const METHODS: &[(&str, TextOp)] = &[("startsWith", TextOp::StartsWith), ("endsWith", TextOp::EndsWith), ("contains", TextOp::Contains)];
+/// Methods of a field: name, and what it does.
+pub(crate) const METHODS: &[(&str, TextOp)] =
+    &[("startsWith", TextOp::StartsWith), ("endsWith", TextOp::EndsWith), ("contains", TextOp::Contains)];
 
 /// Whether names that no item has are errors.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,21 +39,31 @@ pub(crate) enum Names {
     Any,
 }
 
-/// A parsed filter: the condition, and how many items it lets through at most.
-pub(crate) struct Parsed {
-    pub(crate) expr: Expr,
-    pub(crate) limit: Option<u64>,
-}
+/// Functions that stand alone: name, how it is written, what it gives.
+pub(crate) const HELPERS: &[(&str, &str, &str)] = &[
+    ("now", "now()", "the time now, in milliseconds since the epoch"),
+    ("seconds", "seconds(-5)", "so many seconds from now"),
+    ("minutes", "minutes(-5)", "so many minutes from now"),
+    ("hours", "hours(-1)", "so many hours from now"),
+    ("days", "days(-1)", "so many days from now"),
+    ("weeks", "weeks(-1)", "so many weeks from now"),
+    ("months", "months(-1)", "so many months of 30 days from now"),
+    ("years", "years(-1)", "so many years of 365 days from now"),
+    ("datetime", "datetime(\"1/2/2006, 3:04:05.000 PM\")", "a time in UTC"),
+    ("limit", "limit(100)", "true; lets so many items through"),
+    ("redact", "redact(\"request.headers.Authorization\")", "true; what the paths name is shown as [REDACTED]"),
+];
 
-pub(crate) fn parse(source: &str, names: Names) -> Result<Parsed, Error> {
+/// Compiles a filter.
+pub(crate) fn parse(source: &str, names: Names, settings: &Settings) -> Result<Expr, Error> {
     let tokens = tokens(source)?;
     if tokens.len() == 1 {
-        return Ok(Parsed { expr: Expr::Const(true), limit: None });
+        return Ok(Expr::Const(true));
     }
-    let mut parser = Parser { source, tokens, at: 0, depth: 0, names, limit: None };
+    let mut parser = Parser { source, tokens, at: 0, depth: 0, names, settings, comparisons: 0 };
     let expr = parser.or()?;
     match parser.peek() {
-        Token::End => Ok(Parsed { expr, limit: parser.limit }),
+        Token::End => Ok(expr),
         _ => Err(parser.unexpected("`and`, `or` or the end")),
     }
 }
@@ -57,7 +74,16 @@ struct Parser<'s> {
     at: usize,
     depth: usize,
     names: Names,
-    limit: Option<u64>,
+    settings: &'s Settings,
+    /// Conditions read so far.
+    comparisons: usize,
+}
+
+/// What a text is read as.
+#[derive(Clone, Copy)]
+enum Document {
+    Json,
+    Xml,
 }
 
 /// What a primary turned out to be: something with values, or a condition already.
@@ -94,6 +120,10 @@ impl Parser<'_> {
     }
 
     fn comparison(&mut self) -> Result<Expr, Error> {
+        self.comparisons += 1;
+        if self.comparisons > CONDITIONS_MAX {
+            return Err(Error::new(self.source, self.span(), format!("more than {CONDITIONS_MAX} conditions")));
+        }
         let start = self.span().start;
         let left = self.term()?;
         let Some(op) = self.comparison_sign() else {
@@ -181,13 +211,45 @@ impl Parser<'_> {
         match self.peek() {
             Token::Sign("(") => self.helper(name, span),
             Token::Sign("." | ".." | "[") => self.path(name, span),
+            Token::Sign(":") => Err(self.unexpected("an operator")),
             // `tls == true` asks the field of that name, not the macro.
             Token::Sign("==" | "!=") if ITEM_FIELDS.iter().any(|f| f.name == name) => self.path(name, span),
-            _ => match macros::find(name) {
-                Some(expr) => Ok(Term::Condition(expr)),
-                None => self.path(name, span),
+            _ => match self.settings.macros.iter().find(|(n, _)| n == name) {
+                Some((_, text)) => self.of_user(name, text, span),
+                None => match macros::find(name) {
+                    Some(expr) => Ok(Term::Condition(Expr::Named(name.into(), Box::new(expr)))),
+                    None => self.path(name, span),
+                },
             },
         }
+    }
+
+    /// A macro that the user has defined: a filter of its own.
+    fn of_user(&self, name: &str, text: &str, span: Range<usize>) -> Result<Term, Error> {
+        let deeper = Settings { depth: self.settings.depth + 1, ..self.settings.clone() };
+        if deeper.depth > MACRO_DEPTH_MAX {
+            return Err(Error::new(self.source, span, format!("the macro `{name}` uses itself, or too many others")));
+        }
+        let expr = parse(text, self.names, &deeper)
+            .map_err(|e| Error::new(self.source, span, format!("in the macro `{name}`: {e}")).with_help(format!("it says: {text}")))?;
+        Ok(Term::Condition(Expr::Named(name.into(), Box::new(expr))))
+    }
+
+    /// `redact("path", …)`: paths as texts, into documents by `.json()` and `.xml()`.
+    fn redact(&self, args: &[Literal], at: Range<usize>) -> Result<Term, Error> {
+        let wrong = |text: &str| {
+            Error::new(self.source, at.clone(), format!("{text:?} is no path")).with_help("redact(\"request.headers.Cookie\", …)")
+        };
+        let path = |arg: &Literal| match arg {
+            Literal::Text(text) => {
+                // What is inside of XML is hidden with all of it.
+                let text = text.split(".xml()").next().unwrap_or_default();
+                text.replace(".json()", &format!("[\"{JSON_CALL}\"]")).parse::<Path>().map_err(|_| wrong(text))
+            }
+            _ => Err(wrong("what is not a text")),
+        };
+        let paths = args.iter().map(path).collect::<Result<Vec<_>, _>>()?;
+        if paths.is_empty() { Err(wrong("")) } else { Ok(Term::Condition(Expr::Redact(paths))) }
     }
 
     fn helper(&mut self, name: &str, span: Range<usize>) -> Result<Term, Error> {
@@ -202,26 +264,21 @@ impl Parser<'_> {
             ("now", []) => Ok(Term::Operand(Operand::Now(0.0))),
             ("now", _) => wrong(self, "now() takes none"),
             ("datetime", [Literal::Text(text)]) => match datetime(text) {
-                Some(ms) => Ok(Term::Operand(Operand::Literal(Literal::Number(ms)))),
+                Some(ms) => Ok(Term::Operand(Operand::Time(text.as_str().into(), ms))),
                 None => wrong(self, "write it as datetime(\"1/2/2006, 3:04:05.000 PM\") in UTC"),
             },
             ("datetime", _) => wrong(self, "datetime(\"1/2/2006, 3:04:05.000 PM\")"),
-            ("limit", [Literal::Number(n)]) if *n >= 0.0 => {
-                self.limit = Some(*n as u64);
-                Ok(Term::Condition(Expr::Const(true)))
-            }
+            ("limit", [Literal::Number(n)]) if *n >= 0.0 => Ok(Term::Condition(Expr::Limit(*n as u64))),
             ("limit", _) => wrong(self, "limit(NUMBER)"),
-            _ => {
-                let known = MS.iter().map(|(n, _)| *n).chain(["now", "datetime", "limit"]);
-                Err(self.unknown("helper", name, span, known))
-            }
+            ("redact", args) => self.redact(args, at),
+            _ => Err(self.unknown("helper", name, span, HELPERS.iter().map(|(n, ..)| *n))),
         }
     }
 
     fn path(&mut self, first: &str, span: Range<usize>) -> Result<Term, Error> {
         let mut steps = vec![Step::Name(first.to_owned())];
         let mut spans = vec![span];
-        let mut outer: Option<Path> = None;
+        let mut outer: Option<(Path, Document)> = None;
         loop {
             let at = self.span();
             if self.sign("..") {
@@ -234,10 +291,11 @@ impl Parser<'_> {
                 } else {
                     let word = self.any_name()?;
                     if matches!(self.peek(), Token::Sign("(")) {
-                        if word == "json" && outer.is_none() {
-                            self.no_arguments("json")?;
+                        let document = [("json", Document::Json), ("xml", Document::Xml)].into_iter().find(|(n, _)| *n == word);
+                        if let Some((_, document)) = document.filter(|_| outer.is_none()) {
+                            self.no_arguments(&word)?;
                             self.check(&steps, &spans)?;
-                            outer = Some(Path { steps: std::mem::take(&mut steps) });
+                            outer = Some((Path { steps: std::mem::take(&mut steps) }, document));
                             continue;
                         }
                         let operand = self.operand(outer, steps, &spans)?;
@@ -252,12 +310,13 @@ impl Parser<'_> {
         }
     }
 
-    fn operand(&self, outer: Option<Path>, steps: Vec<Step>, spans: &[Range<usize>]) -> Result<Operand, Error> {
+    fn operand(&self, outer: Option<(Path, Document)>, steps: Vec<Step>, spans: &[Range<usize>]) -> Result<Operand, Error> {
         match outer {
-            Some(outer) => Ok(Operand::Json(outer, Path { steps })),
+            Some((outer, Document::Json)) => Ok(Operand::Json(Reader::new(outer), Path { steps })),
+            Some((outer, Document::Xml)) => Ok(Operand::Xml(Reader::new(outer), Path { steps })),
             None => {
                 self.check(&steps, spans)?;
-                Ok(Operand::Path(Path { steps }))
+                Ok(Operand::path(Path { steps }))
             }
         }
     }
@@ -265,7 +324,7 @@ impl Parser<'_> {
     fn method(&mut self, word: &str, operand: Operand) -> Result<Term, Error> {
         let span = self.tokens[self.at - 1].span.clone();
         let Some((_, op)) = METHODS.iter().find(|(n, _)| *n == word) else {
-            return Err(self.unknown("method", word, span, METHODS.iter().map(|(n, _)| *n).chain(["json"])));
+            return Err(self.unknown("method", word, span, METHODS.iter().map(|(n, _)| *n).chain(["json", "xml"])));
         };
         let args = self.arguments()?;
         match <[Literal; 1]>::try_from(args) {
@@ -350,15 +409,7 @@ impl Parser<'_> {
     }
 
     fn regex(&self, pattern: &str, span: Range<usize>) -> Result<Patterns, Error> {
-        let build = |p: &str| RegexBuilder::new(p).size_limit(REGEX_SIZE_MAX).build();
-        match (build(pattern), build(&format!("^(?:{pattern})$"))) {
-            (Ok(anywhere), Ok(whole)) => Ok(Patterns { anywhere, whole }),
-            (Err(e), _) | (_, Err(e)) => {
-                let text = e.to_string();
-                let reason = text.lines().last().unwrap_or("").trim_start_matches("error: ").to_owned();
-                Err(Error::new(self.source, span, format!("invalid regular expression: {reason}")))
-            }
-        }
+        Patterns::new(pattern).map_err(|reason| Error::new(self.source, span, format!("invalid regular expression: {reason}")))
     }
 
     fn deeper(&mut self) -> Result<(), Error> {
@@ -401,8 +452,6 @@ impl Parser<'_> {
             _ => Error::new(self.source, span, format!("unexpected token {text:?}")),
         };
         match text {
-            "&&" => error.with_help("write `and`"),
-            "||" => error.with_help("write `or`"),
             _ if text.eq_ignore_ascii_case("and") || text.eq_ignore_ascii_case("or") => {
                 error.with_help("`and` and `or` are written in small letters")
             }

@@ -1,3 +1,8 @@
+//! KFL1, and what both languages share.
+
+mod cel;
+mod more;
+
 use super::*;
 use proptest::prelude::*;
 
@@ -97,7 +102,8 @@ fn errors_say_where_and_what_to_do() {
     assert_eq!(shown("httpx"), "1:1: unknown field `httpx` (did you mean `http`?)");
     assert_eq!(shown("respnse.status == 1"), "1:1: unknown field `respnse` (did you mean `response`?)");
     assert_eq!(shown("src.prt == 1"), "1:5: unknown field `prt` (did you mean `port`?)");
-    assert_eq!(shown("http && dns"), "1:6: unexpected token \"&&\" (write `and`)");
+    assert_eq!(shown("http AND dns"), "1:6: unexpected token \"AND\" (`and` and `or` are written in small letters)");
+    assert_eq!(shown("redat(\"a\")"), "1:1: unknown helper `redat` (did you mean `redact`?)");
     assert_eq!(shown("http and"), "1:9: unexpected end of filter (expected a field, a text or a number)");
     assert_eq!(shown("request.path == r\"(\""), "1:17: invalid regular expression: unclosed group");
     assert_eq!(shown("request.path == \"x"), "1:17: text is never closed (add a closing \")");
