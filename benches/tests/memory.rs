@@ -95,7 +95,7 @@ fn packets_cost_no_allocation_and_idle_flows_few_bytes() {
     let mut wire = Wire::new();
     (0..FLOWS).for_each(|flow| wire.open(flow));
     let each = (HeapStats::get().curr_bytes - before) / FLOWS as usize;
-    println!("{each} bytes per idle TCP flow");
+    eprintln!("{each} bytes per idle TCP flow");
     assert!(each <= FLOW_MAX, "{each} bytes per idle TCP flow, of {FLOW_MAX}");
     assert_eq!(wire.streams.stats().flows_open, u64::from(FLOWS));
 }

@@ -73,13 +73,32 @@ pub(crate) struct DissectArgs {
     pub(crate) port_map: Vec<String>,
 }
 
+/// The user's own macros.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct MacroArgs {
+    /// A short name for a filter, to be used in filters: shop='dst.name == "shop"'; may be given several times.
+    #[arg(long = "macro", value_name = "NAME=FILTER")]
+    pub(crate) macros: Vec<String>,
+}
+
+/// A filter language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FilterLanguage {
+    /// Kubeshark's first filter language.
+    Kfl1,
+    /// The Common Expression Language, Kubeshark's second.
+    Cel,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct Read {
     /// A pcap or pcapng file, plain or compressed by gzip or zstd; - is standard input.
     pub(crate) file: PathBuf,
-    /// Only items that match this filter.
+    /// Only items that match this filter, in KFL1 or CEL.
     #[arg(long, value_name = "FILTER", default_value = "")]
     pub(crate) kfl: String,
+    #[command(flatten)]
+    pub(crate) macros: MacroArgs,
     /// How items are printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
@@ -180,11 +199,28 @@ pub(crate) struct ScriptRun {
 
 #[derive(Args, Debug)]
 pub(crate) struct Kfl {
-    /// The filter.
+    /// The filter, in KFL1 or CEL; which one is told by its operators, or by a prefix kfl1: or cel:.
     pub(crate) filter: String,
     /// A file with an item as JSON, or items one a line; - is standard input. Prints whether each matches.
     #[arg(long, value_name = "FILE")]
     pub(crate) item: Option<PathBuf>,
+    /// With --item: print the filter as a tree, each part with its value on the item.
+    #[arg(long, requires = "item")]
+    pub(crate) explain: bool,
+    /// Print the filter as it is best written.
+    #[arg(long, conflicts_with_all = ["item", "to", "plan", "complete"])]
+    pub(crate) fmt: bool,
+    /// Print the filter in this language.
+    #[arg(long, value_enum, value_name = "LANGUAGE", conflicts_with_all = ["item", "plan", "complete"])]
+    pub(crate) to: Option<FilterLanguage>,
+    /// Print what can be decided before there are items, and what the filter reads of them.
+    #[arg(long, conflicts_with_all = ["item", "complete"])]
+    pub(crate) plan: bool,
+    /// Print what may follow: the filter may be unfinished.
+    #[arg(long, conflicts_with = "item")]
+    pub(crate) complete: bool,
+    #[command(flatten)]
+    pub(crate) macros: MacroArgs,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

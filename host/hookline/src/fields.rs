@@ -2,6 +2,8 @@
 
 use hookline_dissect::protocols;
 use hookline_item::{Field, ITEM_FIELDS, Kind, Path, Step};
+use hookline_kfl::Tables;
+use std::sync::LazyLock;
 
 /// What the field at `path` holds; `None` for names from the wire (headers). Where protocols differ, the first in their registry decides, so
 /// that a column keeps its kind when a protocol is added: `response.status` is a number because HTTP's is.
@@ -27,6 +29,15 @@ pub(crate) fn kind_of(path: &Path) -> Option<Kind> {
     }
 }
 
+/// The fields of each protocol, for completion.
+pub(crate) fn tables() -> &'static [Tables] {
+    static TABLES: LazyLock<Vec<Tables>> = LazyLock::new(|| {
+        let table = |p: &hookline_dissect::Dissector| Tables { protocol: p.name, request: p.request, response: p.response, data: p.data };
+        protocols().map(table).collect()
+    });
+    &TABLES
+}
+
 /// The kind that the first table which has the field gives it.
 fn of_first(mut tables: impl Iterator<Item = &'static [Field]>, names: &[&str]) -> Option<Kind> {
     tables.find_map(|t| find(t, names))
@@ -50,5 +61,16 @@ mod tests {
         assert_eq!(kind("elapsedTime"), Some(Kind::U64));
         assert_eq!(kind("src.ip"), Some(Kind::Str));
         assert_eq!(kind("request.headers[\"Host\"]"), None);
+    }
+
+    #[test]
+    fn variables_of_cel_name_fields_that_are_there() {
+        // Filled in by name resolution, which the tables do not have yet.
+        let later = ["pod", "namespace", "service", "node", "labels", "processName"];
+        for variable in hookline_kfl::VARIABLES.iter().filter(|v| v.kind != hookline_kfl::Type::Bool) {
+            for path in variable.is.split(", ").filter(|p| !later.iter().any(|name| p.ends_with(&format!(".{name}")))) {
+                assert!(kind_of(&path.parse().unwrap()).is_some(), "{}: no item has {path}", variable.name);
+            }
+        }
     }
 }

@@ -93,6 +93,7 @@ impl Service {
             console,
             metrics: metrics(&parts.metrics, &delivery),
             now: Arc::new(wall_clock),
+            tables: crate::fields::tables(),
             about: About { version: env!("CARGO_PKG_VERSION").to_owned(), node: parts.node.to_owned(), source: parts.source.clone() },
         };
         runtime.spawn(async move {

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hookline_hooks::{Shown, Verdict};
-use hookline_kfl::Filter;
+use hookline_kfl::{Completion, Filter};
 use hookline_store::{Cursor, ItemQuery, StoreError};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -80,7 +80,7 @@ pub(crate) async fn items(State(deps): State<WebDeps>, Query(wanted): Query<Want
         let query = ItemQuery { filter: &filter, before: wanted.before.map(Cursor), limit: wanted.limit(), now: (deps.now)() };
         let page = deps.store.items(&query)?;
         let objects = page.items.into_iter().map(|i| i.json).collect();
-        let items: Vec<Value> = shown(&deps, objects, filter.source()).into_iter().map(|(item, _)| item).collect();
+        let items: Vec<Value> = shown(&deps, objects, &filter).into_iter().map(|(item, _)| item).collect();
         Ok(Json(json!({ "items": items, "next": page.next.map(|c| c.0), "scanned": page.scanned })))
     })
     .await
@@ -92,18 +92,33 @@ pub(crate) async fn item(State(deps): State<WebDeps>, Path(id): Path<String>) ->
         let Some(item) = deps.store.item(&id)? else {
             return Err(Problem::new(StatusCode::NOT_FOUND, "there is no such item (any more)"));
         };
-        let item = shown(&deps, vec![item.json], "").pop().map(|(item, _)| item);
+        let item = shown(&deps, vec![item.json], &everything()?).pop().map(|(item, _)| item);
         Ok(Json(json!({ "item": item })))
     })
     .await
 }
 
-/// Items as the plugins' query hooks want them shown, each marked `passed` or `failed`.
-pub(crate) fn shown(deps: &WebDeps, objects: Vec<Map<String, Value>>, filter: &str) -> Vec<(Value, Verdict)> {
+fn hide(filter: &Filter, object: &mut Map<String, Value>) {
+    let mut item = Value::Object(std::mem::take(object));
+    filter.redact(&mut item);
+    if let Value::Object(hidden) = item {
+        *object = hidden;
+    }
+}
+
+fn everything() -> Result<Filter, Problem> {
+    Filter::parse("").map_err(|e| Problem::of_filter(&e))
+}
+
+/// Items as the plugins' query hooks want them shown, each marked `passed` or `failed`, without what the filter hides.
+pub(crate) fn shown(deps: &WebDeps, mut objects: Vec<Map<String, Value>>, filter: &Filter) -> Vec<(Value, Verdict)> {
+    if filter.redacts() {
+        objects.iter_mut().for_each(|object| hide(filter, object));
+    }
     let objects: Vec<Arc<Map<String, Value>>> = objects.into_iter().map(Arc::new).collect();
     let verdicts = if deps.host.answers_queries() {
         let items: Arc<[Shown]> = objects.iter().map(|o| Arc::clone(o) as Shown).collect();
-        deps.host.query(&items, filter, (deps.now)())
+        deps.host.query(&items, filter.source(), (deps.now)())
     } else {
         vec![Verdict::default(); objects.len()]
     };
@@ -141,6 +156,26 @@ pub(crate) async fn console(State(deps): State<WebDeps>) -> Json<Value> {
 pub(crate) async fn kfl(Query(wanted): Query<Wanted>) -> Answer {
     Filter::parse(&wanted.kfl).map_err(|e| Problem::of_filter(&e))?;
     Ok(Json(json!({ "valid": true })))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Unfinished {
+    #[serde(default)]
+    kfl: String,
+    /// Characters before the cursor; all of them if it is absent.
+    cursor: Option<usize>,
+}
+
+/// `GET /api/kfl/complete?kfl=&cursor=`: what may be written at the cursor, `start` being the character from which on it is replaced.
+pub(crate) async fn complete(State(deps): State<WebDeps>, Query(wanted): Query<Unfinished>) -> Json<Value> {
+    let kfl = &wanted.kfl;
+    let cursor = wanted.cursor.and_then(|n| kfl.char_indices().nth(n)).map_or(kfl.len(), |(at, _)| at);
+    let shown = |c: Completion| {
+        let start = kfl.get(..c.start).unwrap_or_default().chars().count();
+        json!({ "text": c.text, "start": start, "kind": c.kind, "type": c.holds, "doc": c.doc })
+    };
+    let completions: Vec<Value> = hookline_kfl::complete(kfl, cursor, deps.tables).into_iter().map(shown).collect();
+    Json(json!({ "completions": completions }))
 }
 
 /// `GET /api/about`: version, node, source.

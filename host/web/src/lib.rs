@@ -17,6 +17,7 @@ pub use feed::{Console, Live};
 use axum::{Router, middleware, routing::get};
 use hookline_hooks::HookHost;
 use hookline_item::Timestamp;
+use hookline_kfl::Tables;
 use hookline_store::Store;
 use serde::Serialize;
 use std::{future::Future, io, net::SocketAddr, sync::Arc};
@@ -37,6 +38,8 @@ pub struct WebDeps {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// The clock that filters' `now()` means.
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// The fields of each protocol, which filters may name: for completion.
+    pub tables: &'static [Tables],
     /// What runs here.
     pub about: About,
 }
@@ -117,6 +120,7 @@ fn router(deps: WebDeps) -> Router {
         .route("/api/plugins", get(api::plugins))
         .route("/api/console", get(api::console))
         .route("/api/kfl", get(api::kfl))
+        .route("/api/kfl/complete", get(api::complete))
         .route("/api/about", get(api::about))
         .route("/api/stream", get(stream::stream))
         .route("/metrics", get(metrics::metrics))

@@ -133,7 +133,7 @@ impl Client {
 
     /// The items as the plugins want them shown; plugins are asked beside the server's threads.
     async fn show(&self, items: Vec<Arc<Item>>) -> Vec<Value> {
-        let (deps, filter) = (self.deps.clone(), self.filter.source().to_owned());
+        let (deps, filter) = (self.deps.clone(), self.filter.clone());
         let show = move || {
             let parse = |item: &Arc<Item>| serde_json::from_str::<Map<String, Value>>(&json::to_string(item.as_ref())).ok();
             let objects = items.iter().filter_map(parse).collect();

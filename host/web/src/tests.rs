@@ -53,6 +53,7 @@ async fn server() -> (SocketAddr, Live) {
         console,
         metrics: Arc::new(|| "stage_metric 1\n".to_owned()),
         now: Arc::new(|| Timestamp(0)),
+        tables: &[],
         about: About { version: "1".into(), node: "n".into(), source: "test".into() },
     };
     let bound = Web::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();

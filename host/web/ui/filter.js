@@ -40,6 +40,24 @@ function whole(kfl) {
   return /\bor\b/i.test(outside) ? `(${kfl})` : kfl;
 }
 
+// What may follow what is written: whole filters, since the list under a box replaces all of it. Answers that come late are not shown.
+let asked = 0;
+async function offer() {
+  const mine = ++asked;
+  const kfl = $('kfl').value;
+  const cursor = [...kfl.slice(0, $('kfl').selectionStart ?? kfl.length)].length;
+  let completions = [];
+  try {
+    ({ completions } = await getJson('api/kfl/complete', { kfl, cursor }));
+  } catch {
+    return;
+  }
+  if (mine !== asked) return;
+  const letters = [...kfl];
+  const option = (c) => el('option', { value: letters.slice(0, c.start).join('') + c.text + letters.slice(cursor).join(''), label: [c.text, c.type, c.doc].filter(Boolean).join(' · ') });
+  $('history').replaceChildren(...completions.slice(0, 40).map(option), ...history().map((k) => el('option', { value: k })));
+}
+
 // Calls `apply(kfl)` with each filter that compiles.
 export function startFilter(apply) {
   showHistory();
@@ -58,7 +76,10 @@ export function startFilter(apply) {
     event.preventDefault();
     submit();
   });
-  $('kfl').addEventListener('input', () => showError(null));
+  $('kfl').addEventListener('input', () => {
+    showError(null);
+    offer();
+  });
   return {
     add(condition) {
       const old = $('kfl').value.trim();

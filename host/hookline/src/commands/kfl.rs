@@ -1,8 +1,13 @@
 //! `hookline kfl`: is this a filter, and what does it make of these items?
 
-use crate::{cli::Kfl, delivery::wall_clock, error::usage};
+use crate::{
+    cli::{FilterLanguage, Kfl, MacroArgs},
+    delivery::wall_clock,
+    error::usage,
+    fields::tables,
+};
 use anyhow::Context as _;
-use hookline_kfl::Filter;
+use hookline_kfl::{Filter, Language, Settings};
 use serde_json::{Map, Value, json};
 use std::{
     io::{Read as _, Write as _},
@@ -10,8 +15,21 @@ use std::{
 };
 
 pub(crate) fn run(args: &Kfl) -> anyhow::Result<()> {
-    let filter = parse(&args.filter, args.json)?;
     let mut out = std::io::stdout().lock();
+    if args.complete {
+        return complete(args, &mut out);
+    }
+    let filter = parse(&args.filter, &args.macros, args.json)?;
+    if let Some(language) = args.to {
+        let translated = filter.to_language(language.into()).map_err(|e| usage(e.to_string()))?;
+        return Ok(writeln!(out, "{translated}")?);
+    }
+    if args.fmt {
+        return Ok(writeln!(out, "{}", filter.formatted())?);
+    }
+    if args.plan {
+        return Ok(write!(out, "{}", filter.plan().render())?);
+    }
     let Some(file) = &args.item else {
         let said = if args.json { json!({ "valid": true }).to_string() } else { "valid".to_owned() };
         return Ok(writeln!(out, "{said}")?);
@@ -24,13 +42,44 @@ pub(crate) fn run(args: &Kfl) -> anyhow::Result<()> {
         } else {
             writeln!(out, "{}  item {line} {id}", if matches { "match   " } else { "no match" })?;
         }
+        if args.explain {
+            write!(out, "{}", filter.explain(&item, wall_clock()).render())?;
+        }
+    }
+    Ok(())
+}
+
+impl From<FilterLanguage> for Language {
+    fn from(language: FilterLanguage) -> Self {
+        match language {
+            FilterLanguage::Kfl1 => Self::Kfl1,
+            FilterLanguage::Cel => Self::Cel,
+        }
+    }
+}
+
+/// What may follow, a line for each.
+fn complete(args: &Kfl, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
+    for c in hookline_kfl::complete(&args.filter, args.filter.len(), tables()) {
+        if args.json {
+            writeln!(out, "{}", json!({ "text": c.text, "start": c.start, "kind": c.kind, "type": c.holds, "doc": c.doc }))?;
+        } else {
+            writeln!(out, "{:<32} {:<9} {:<16} {}", c.text, c.kind, c.holds, c.doc)?;
+        }
     }
     Ok(())
 }
 
 /// Compiles a filter from the command line; an error is shown with its place.
-pub(crate) fn parse(text: &str, json: bool) -> anyhow::Result<Filter> {
-    Filter::parse(text).map_err(|e| {
+pub(crate) fn parse(text: &str, macros: &MacroArgs, json: bool) -> anyhow::Result<Filter> {
+    let pair = |text: &String| {
+        let (name, filter) = text.split_once('=').map(|(n, f)| (n.trim(), f.trim())).unwrap_or_default();
+        let is_name =
+            name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic()) && name.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric());
+        if is_name { Ok((name.to_owned(), filter.to_owned())) } else { Err(usage(format!("--macro {text}: write NAME=FILTER"))) }
+    };
+    let settings = Settings::with_macros(macros.macros.iter().map(pair).collect::<Result<_, _>>()?);
+    Filter::parse_with(text, &settings).map_err(|e| {
         if json {
             let said = json!({ "valid": false, "line": e.line, "column": e.column, "start": e.span.start, "end": e.span.end, "message": e.message, "help": e.help });
             return usage(said.to_string());

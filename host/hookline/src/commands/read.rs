@@ -1,7 +1,7 @@
 //! `hookline read`: a capture file's items.
 
 use crate::{
-    cli::Read,
+    cli::{Format, Read},
     commands::kfl,
     error,
     output::Printer,
@@ -18,7 +18,10 @@ use std::{
 };
 
 pub(crate) fn run(args: &Read) -> anyhow::Result<()> {
-    let filter = kfl::parse(&args.kfl, false)?;
+    let filter = kfl::parse(&args.kfl, &args.macros, false)?;
+    if filter.redacts() && !matches!(args.format, Format::Ndjson | Format::Summary | Format::None) {
+        return Err(error::usage("redact() hides values in JSON: give --format ndjson".to_owned()));
+    }
     let limits = args.dissect.limits()?;
     let mut source = FileSource::open(&args.file).map_err(error::capture)?;
     let node = args.plugins.node.as_deref().unwrap_or(FILE_NODE);
@@ -31,7 +34,7 @@ pub(crate) fn run(args: &Read) -> anyhow::Result<()> {
         let wanted = filter.matches(item.as_ref(), now) && filter.limit().is_none_or(|limit| matched < limit);
         if wanted && failed.is_none() {
             matched += 1;
-            failed = printer.item(&item).err();
+            failed = printer.item(&item, &filter).err();
         }
     };
     let result = pass(&mut source, &mut session, &mut on_item);

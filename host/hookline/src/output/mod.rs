@@ -11,6 +11,7 @@ use crate::{
     sorter::{Key, Sorter},
 };
 use hookline_item::{Item, json};
+use hookline_kfl::Filter;
 use std::io::{self, Write};
 
 /// Prints items, sorted as a file's items are.
@@ -25,13 +26,18 @@ impl Printer {
         Self { format, sorter: Sorter::new(), summary: summary::Summary::default() }
     }
 
-    /// Takes an item.
-    pub(crate) fn item(&mut self, item: &Item) -> io::Result<()> {
+    /// Takes an item that `filter` lets through, and hides what it says.
+    pub(crate) fn item(&mut self, item: &Item, filter: &Filter) -> io::Result<()> {
         let line = match self.format {
             Format::None => return Ok(()),
             Format::Summary => {
                 self.summary.add(item);
                 return Ok(());
+            }
+            Format::Ndjson if filter.redacts() => {
+                let mut shown = serde_json::from_str(&json::to_string(item))?;
+                filter.redact(&mut shown);
+                Some(with_newline(|out| out.extend(shown.to_string().into_bytes())))
             }
             Format::Ndjson => Some(with_newline(|out| json::write_object(out, item))),
             Format::Text => Some(with_newline(|out| text::write(out, item))),

@@ -99,11 +99,40 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 #[test]
+fn filters_come_in_two_languages_and_are_formatted_translated_and_completed() {
+    let kfl = |args: &[&str]| hookline(&[&["kfl"][..], args].concat());
+    assert_eq!(kfl(&["http   and(response.status==5)", "--fmt"]).out, "http and response.status == 5\n");
+    assert_eq!(kfl(&["dns and response.rcode != 0", "--to", "cel"]).out, "dns && dns_rcode != 0\n");
+    assert_eq!(kfl(&["dns && dns_rcode != 0", "--to", "kfl1"]).out, "dns and response.rcode != 0\n");
+    assert_eq!(kfl(&["response..x", "--to", "cel"]).code, Some(2));
+    assert!(kfl(&["dns && dst.port == 53", "--plan"]).out.contains("ports 53"));
+    assert!(kfl(&["http and response.st", "--complete"]).out.starts_with("status "));
+    assert_eq!(kfl(&["mine and dns", "--macro", "mine=dst.port == 53"]).out, "valid\n");
+    assert_eq!(kfl(&["mine", "--macro", "9=dns"]).code, Some(2));
+    let file = capture("demo/webapp.pcap");
+    let count = |filter: &str| hookline(&["read", &file, "--format", "ndjson", "--kfl", filter]).out.lines().count();
+    assert!(count("http && status_code == 500") > 0);
+    assert_eq!(count("http && status_code == 500"), count("(http or http2) and response.status == 500"));
+}
+
+#[test]
+fn redact_hides_values_in_what_is_printed() {
+    let file = capture("demo/webapp.pcap");
+    let read =
+        |format: &str| hookline(&["read", &file, "--kfl", "http and redact(\"request.headers.Host\", \"src.ip\")", "--format", format]);
+    let out = read("ndjson").out;
+    assert!(out.contains("\"Host\":\"[REDACTED]\"") && out.contains("\"src\":{\"ip\":\"[REDACTED]\""));
+    assert_eq!(read("har").code, Some(2));
+}
+
+#[test]
 fn filters_are_explained() {
     let item = hookline(&["read", &capture("demo/webapp.pcap"), "--kfl", "response.status == 500", "--format", "ndjson"]).out;
     let explain = |filter: &str| hookline_with(&["kfl", filter, "--item", "-"], item.as_bytes());
     assert!(explain("http and response.status == 500").out.starts_with("match "));
     assert!(explain("response.status != 500").out.starts_with("no match"));
+    let tree = hookline_with(&["kfl", "http and dns", "--item", "-", "--explain"], item.as_bytes()).out;
+    assert!(tree.contains("  true  http\n") && tree.contains("  false dns\n"), "{tree}");
     assert_eq!(hookline(&["kfl", "http"]).out, "valid\n");
     let wrong = hookline(&["kfl", "a ? b"]);
     assert_eq!(wrong.code, Some(2));

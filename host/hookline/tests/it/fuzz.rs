@@ -20,6 +20,7 @@ fn corpora_are_survived() {
         let target: Box<dyn Fn(&[u8])> = match name.as_str() {
             "pcap" => Box::new(hookline_capture::fuzz),
             "streams" => Box::new(hookline_packet::fuzz),
+            "kfl" => Box::new(hookline_kfl::fuzz),
             name => {
                 assert!(protocols().any(|p| p.name == name), "{}: no target {name}", file.display());
                 let name = name.to_owned();

@@ -30,6 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "hookline-web",
         ],
     ),
+    ("hookline-benches", &["hookline-item", "hookline-kfl", "hookline-packet", "hookline-capture", "hookline-dissect"]),
     ("xtask", &[]),
 ];
 
