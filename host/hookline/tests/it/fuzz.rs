@@ -13,24 +13,24 @@ fn inputs(pack: &[u8]) -> Vec<&[u8]> {
     inputs
 }
 
+fn run(target: &str, input: &[u8]) {
+    match target {
+        "kfl" => hookline_kfl::fuzz(input),
+        "pcap" => hookline_capture::fuzz(input),
+        "streams" => hookline_packet::fuzz(input),
+        protocol => hookline_dissect::fuzz(protocol, input),
+    }
+}
+
 #[test]
 fn corpora_are_survived() {
     for file in std::fs::read_dir(root().join("fuzz/corpora")).unwrap().map(|f| f.unwrap().path()) {
-        let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
-        let target: Box<dyn Fn(&[u8])> = match name.as_str() {
-            "pcap" => Box::new(hookline_capture::fuzz),
-            "streams" => Box::new(hookline_packet::fuzz),
-            "kfl" => Box::new(hookline_kfl::fuzz),
-            name => {
-                assert!(protocols().any(|p| p.name == name), "{}: no target {name}", file.display());
-                let name = name.to_owned();
-                Box::new(move |data| hookline_dissect::fuzz(&name, data))
-            }
-        };
+        let target = file.file_stem().unwrap().to_str().unwrap();
+        assert!(matches!(target, "kfl" | "pcap" | "streams") || protocols().any(|p| p.name == target), "{}: no target", file.display());
         let pack = std::fs::read(&file).unwrap();
         let inputs = inputs(&pack);
         assert!(!inputs.is_empty(), "{}", file.display());
-        inputs.into_iter().for_each(target);
+        inputs.into_iter().for_each(|input| run(target, input));
     }
 }
 
