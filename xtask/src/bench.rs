@@ -31,13 +31,13 @@ pub(crate) fn instructions(check: bool) -> Result {
     let baseline = std::fs::read_to_string(&file).unwrap_or_default();
     let before = |case: &str| baseline.lines().filter_map(|l| l.split_once('\t')).find(|(name, _)| *name == case)?.1.parse::<u64>().ok();
     let (mut table, mut grown) = (String::new(), Vec::new());
-    println!("{:<16} {:>14} {:>14} {:>8}", "", "baseline", "now", "");
+    eprintln!("{:<16} {:>14} {:>14} {:>8}", "", "baseline", "now", "");
     for case in read(Command::new(&gates).arg("--list"))?.lines() {
         let now = count(&gates, case)?;
         let change = before(case).map(|before| now as f64 / before as f64 - 1.0);
         let [was, by] =
             [before(case).map(|n| n.to_string()), change.map(|c| format!("{:+.1} %", c * 100.0))].map(Option::unwrap_or_default);
-        println!("{case:<16} {was:>14} {now:>14} {by:>8}");
+        eprintln!("{case:<16} {was:>14} {now:>14} {by:>8}");
         table += &format!("{case}\t{now}\n");
         if change.is_none_or(|c| c > GROWTH_MAX) {
             grown.push(case.to_owned());
