@@ -25,6 +25,7 @@ cargo xtask COMMAND
   gen [--check]        write the generated pages of docs/ anew (--check: compare)
   bless [CRATE]        run tests and take their output as expected
   bench [pipeline]     CPU time of reading a capture, alone, with hooks, and beside other tools
+  bench kfl            nanoseconds of filters, beside the cel crate's interpreter
   bench instructions   count the instructions of the main cases and write them to benches/instructions.tsv
   bench --check        count them and fail where a case takes more than 3 % more than is written there
   fuzz NAME [--seconds N]   fuzz one target of fuzz/src/bin: a protocol, pcap or streams
@@ -74,6 +75,7 @@ fn dispatch(words: &[&str]) -> std::result::Result<(), Failure> {
         ["bless"] => checks::bless(None)?,
         ["bless", name] => checks::bless(Some(name))?,
         ["bench"] | ["bench", "pipeline"] => bench::pipeline()?,
+        ["bench", "kfl"] => run(cargo().args(["run", "--release", "--quiet", "--package", "hookline-benches", "--bin", "kfl"]))?,
         ["bench", "instructions"] => bench::instructions(false)?,
         ["bench", "--check"] => bench::instructions(true)?,
         ["fuzz", name] => fuzz::fuzz(name, fuzz::SECONDS)?,

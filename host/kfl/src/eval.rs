@@ -103,6 +103,15 @@ fn compare(op: Op, a: &Operand, b: &Operand, scope: Scope<'_>) -> Found {
             _ => false,
         });
     }
+    if let (Operand::Path(reader), Operand::Literal(literal)) = (a, b)
+        && !matches!(literal, Literal::Regex(_))
+        && op != Op::Ne
+    {
+        // What most conditions are: no value is made of the literal.
+        let mut held = false;
+        reader.visit(scope.root, &mut |v| held = held || with_literal(op, v, literal));
+        return Ok(held);
+    }
     match op {
         // "not equal" means that there is a value, and that none of the values is equal.
         Op::Ne => {
@@ -115,6 +124,23 @@ fn compare(op: Op, a: &Operand, b: &Operand, scope: Scope<'_>) -> Found {
         }
         Op::Eq => any_pair(a, b, scope, &mut equal),
         _ => any_pair(a, b, scope, &mut |x, y| ordered(op, x, y)),
+    }
+}
+
+/// Whether a value, or one of a list, stands so to a literal.
+fn with_literal(op: Op, v: &Value<'_>, literal: &Literal) -> bool {
+    match (op, v, literal) {
+        (Op::Eq, Value::Str(a), Literal::Text(b)) => a == b,
+        (Op::Eq, Value::U64(a), Literal::Number(b)) => *a as f64 == *b,
+        (_, Value::U64(a), Literal::Number(b)) => in_order(op, (*a as f64).partial_cmp(b)),
+        _ => match v.as_list() {
+            Some(list) => (0..list.len()).any(|i| with_literal(op, &list.at(i), literal)),
+            None => self::literal(literal, &mut |l| match op {
+                Op::Eq => values_equal(v, l),
+                _ => ordered(op, &Side::Value(v), &Side::Value(l)),
+            })
+            .unwrap_or(false),
+        },
     }
 }
 
@@ -323,6 +349,10 @@ fn ordered(op: Op, a: &Side<'_>, b: &Side<'_>) -> bool {
             _ => None,
         },
     };
+    in_order(op, order)
+}
+
+fn in_order(op: Op, order: Option<Ordering>) -> bool {
     match (op, order) {
         (_, None) => false,
         (Op::Gt, Some(o)) => o == Ordering::Greater,

@@ -203,6 +203,13 @@ impl Filter {
     }
 }
 
+/// The functions of a language: how each is written, and what it gives.
+pub fn functions(language: Language) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let kfl1 = kfl1::HELPERS.iter().filter(move |_| language == Language::Kfl1).map(|(_, usage, doc)| (*usage, *doc));
+    let cel = cel::FUNCTIONS.iter().chain(cel::METHODS).filter(move |_| language == Language::Cel);
+    kfl1.chain(cel.map(|f| (f.usage, f.doc)))
+}
+
 /// Any bytes as a filter: what fuzzing calls. A filter that compiles is run, printed, and compiled again.
 ///
 /// # Panics

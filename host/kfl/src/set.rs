@@ -11,6 +11,8 @@ use crate::{
     expr::{Expr, Literal, Op, Operand, TextOp},
 };
 use aho_corasick::AhoCorasick;
+// Keys come from filters, not from the wire: nobody can make them collide.
+use foldhash::fast::FixedState;
 use hookline_item::{Object, Path, Reader, Timestamp, Value};
 use std::{collections::HashMap, sync::OnceLock};
 
@@ -29,8 +31,8 @@ pub struct FilterSet {
 /// The filters that compare one path with something.
 struct Equations {
     path: Reader,
-    numbers: HashMap<u64, Vec<usize>>,
-    texts: HashMap<Box<str>, Vec<usize>>,
+    numbers: HashMap<u64, Vec<usize>, FixedState>,
+    texts: HashMap<Box<str>, Vec<usize>, FixedState>,
 }
 
 /// The filters that look for a text in one path.
@@ -135,7 +137,7 @@ impl Texts {
 fn equations<'s>(all: &'s mut Vec<Equations>, path: &Path) -> &'s mut Equations {
     let at = all.iter().position(|e| e.path.path() == path).unwrap_or(all.len());
     if at == all.len() {
-        all.push(Equations { path: Reader::new(path.clone()), numbers: HashMap::new(), texts: HashMap::new() });
+        all.push(Equations { path: Reader::new(path.clone()), numbers: HashMap::default(), texts: HashMap::default() });
     }
     &mut all[at]
 }

@@ -42,3 +42,18 @@ fn rows(page: &mut String, prefix: &str, fields: &[Field]) {
         rows(page, &path, field.below.unwrap_or(&[]));
     }
 }
+
+#[test]
+fn generated_cel_page() {
+    let mut page = String::from(
+        "# CEL\n\nWhat filters in CEL may name, and where items have it. Written by `cargo xtask gen`.\n\n## Functions\n\n| example | meaning |\n|---|---|\n",
+    );
+    for (usage, doc) in hookline_kfl::functions(hookline_kfl::Language::Cel) {
+        let _ = writeln!(page, "| `{usage}` | {doc} |");
+    }
+    page.push_str("\n## Variables\n\nFlags are given as filters in KFL1, the others as fields.\n\n| variable | type | where | meaning |\n|---|---|---|---|\n");
+    for variable in hookline_kfl::VARIABLES {
+        let _ = writeln!(page, "| `{}` | {} | `{}` | {} |", variable.name, variable.kind.name(), variable.is, variable.doc);
+    }
+    compare(&root().join("docs/cel.md"), &page);
+}
