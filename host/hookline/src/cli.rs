@@ -52,6 +52,9 @@ pub(crate) struct PluginArgs {
     /// Name of this node, in item ids and subjects.
     #[arg(long, value_name = "NAME")]
     pub(crate) node: Option<String>,
+    /// Print on standard error, of each plugin's filters, what can be decided before there are items, and what they read.
+    #[arg(long)]
+    pub(crate) explain_filters: bool,
 }
 
 /// How traffic is dissected.

@@ -5,8 +5,10 @@ use hookline_actions::ActionStatus;
 use hookline_bus::Event;
 use hookline_hooks::{Change, Folder, HookHost, LogLine, Options, Outbox};
 use hookline_item::Timestamp;
+use hookline_kfl::{Filter, Plan};
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -92,6 +94,33 @@ where
     fn log(&self, line: LogLine) {
         (self.line)(line);
     }
+}
+
+/// What can be decided of the plugins' filters before there are items, of each and of all together.
+pub(crate) fn explain_filters(host: &HookHost) -> String {
+    let mut out = String::new();
+    let mut all: Option<Plan> = None;
+    for plugin in host.status() {
+        for source in &plugin.filters {
+            // What a plugin has subscribed with has been compiled before.
+            let Ok(filter) = Filter::parse(source) else { continue };
+            let plan = filter.plan();
+            let shown = if source.is_empty() { "everything" } else { source };
+            let _ = write!(out, "{}: {shown}\n{}", plugin.name, indented(&plan.render()));
+            all = Some(match all {
+                Some(before) => before.or(plan),
+                None => plan,
+            });
+        }
+    }
+    match all {
+        Some(plan) => format!("{out}together:\n{}", indented(&plan.render())),
+        None => "no plugin has subscribed to items\n".to_owned(),
+    }
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
 }
 
 /// Plugins on a file: the host, and the workers that deliver what they say.

@@ -5,7 +5,7 @@ use crate::{
     commands::kfl,
     error,
     output::Printer,
-    plugins::{FILE_NODE, FileHooks},
+    plugins::{FILE_NODE, FileHooks, explain_filters},
     session::Session,
 };
 use anyhow::Context as _;
@@ -26,6 +26,9 @@ pub(crate) fn run(args: &Read) -> anyhow::Result<()> {
     let mut source = FileSource::open(&args.file).map_err(error::capture)?;
     let node = args.plugins.node.as_deref().unwrap_or(FILE_NODE);
     let hooks = args.plugins.plugins.as_deref().map(|dir| FileHooks::start(dir, &args.plugins, node)).transpose()?;
+    if let Some(hooks) = hooks.as_ref().filter(|_| args.plugins.explain_filters) {
+        eprint!("{}", explain_filters(&hooks.host));
+    }
     let mut session = Session::new(node, &source, hooks.as_ref().map(|h| h.host.feeder()), limits);
     let mut printer = Printer::new(args.format);
     let mut matched = 0;

@@ -41,6 +41,9 @@ pub(crate) fn run(args: &Run) -> anyhow::Result<()> {
     };
     let service = Service::start(&parts, Arc::new(line_sink))?;
     eprintln!("capturing on {}; dashboard: {} (Ctrl-C ends)", args.interface, service.url());
+    if args.plugins.explain_filters {
+        eprint!("{}", plugins::explain_filters(&service.host));
+    }
     let mut session = Session::new(&node, &source, Some(service.host.feeder()), limits);
     let result = watch(&mut source, &mut session, &service.stop_flag(), &counters, &mut service.on_item());
     eprintln!("ending: {} items from {} frames", counters.items(), counters.frames());

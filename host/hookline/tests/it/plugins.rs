@@ -58,3 +58,15 @@ fn a_new_rust_plugin_builds_and_works() {
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     assert!(ended.out.contains("500 on GET /comment/"), "{}", ended.out);
 }
+
+#[test]
+fn filters_of_plugins_are_explained_before_there_are_items() {
+    let dist = root().join("plugins/dist");
+    let file = capture("demo/webapp.pcap");
+    let read = hookline(&["read", &file, "--format", "none", "--plugins", &dist.display().to_string(), "--dry-run", "--explain-filters"]);
+    assert_eq!(read.code, Some(0), "{}", read.err);
+    let lines: Vec<&str> = read.err.lines().collect();
+    assert!(lines.iter().any(|l| l.starts_with("dns-errors: dns")), "{}", read.err);
+    let together = lines.iter().position(|l| *l == "together:").unwrap();
+    assert!(lines[together..].iter().any(|l| l.contains("protocols") && l.contains("dns")), "{}", read.err);
+}
