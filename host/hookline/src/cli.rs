@@ -82,6 +82,9 @@ pub(crate) struct MacroArgs {
     /// A short name for a filter, to be used in filters: shop='dst.name == "shop"'; may be given several times.
     #[arg(long = "macro", value_name = "NAME=FILTER")]
     pub(crate) macros: Vec<String>,
+    /// Run filters in KFL1 as Kubeshark runs them, bug for bug.
+    #[arg(long, conflicts_with = "macros")]
+    pub(crate) kfl_compat: bool,
 }
 
 /// A filter language.

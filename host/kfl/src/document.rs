@@ -15,6 +15,12 @@ pub(crate) fn in_xml(v: &Value<'_>, inner: &Path, f: &mut dyn FnMut(&Value<'_>) 
     within(v, inner, f, xml)
 }
 
+/// A text as a document, after base64 where it is that.
+pub(crate) fn parsed(text: &str, is_xml: bool) -> Option<Json> {
+    let parse = |bytes: &[u8]| if is_xml { xml(bytes) } else { serde_json::from_slice(bytes).ok() };
+    parse(text.as_bytes()).or_else(|| parse(&STANDARD.decode(text).ok()?))
+}
+
 fn within(v: &Value<'_>, inner: &Path, f: &mut dyn FnMut(&Value<'_>) -> bool, parse: impl Fn(&[u8]) -> Option<Json>) -> bool {
     let parsed = match v {
         Value::Bytes(bytes) => parse(bytes),

@@ -55,6 +55,7 @@ pub(crate) fn truth(expr: &Expr, scope: Scope<'_>) -> Truth {
         Expr::Text(op, a, b) => of(text(*op, a, b, scope)),
         Expr::Named(_, inner) => truth(inner, scope),
         Expr::Limit(_) | Expr::Redact(_) => Truth::Yes,
+        Expr::Compat(compat, _) => compat.holds(scope.root, scope.now).into(),
         Expr::If(parts) => {
             let [condition, this, that] = &**parts;
             match truth(condition, scope) {

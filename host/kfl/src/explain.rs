@@ -32,7 +32,7 @@ pub(crate) fn explain(expr: &Expr, scope: Scope<'_>, language: Language) -> Expl
         Expr::If(parts) => parts.iter().map(deeper).collect(),
         Expr::Truthy(a) => operand(a).into_iter().collect(),
         Expr::Compare(_, a, b) | Expr::Text(_, a, b) => [operand(a), operand(b)].into_iter().flatten().collect(),
-        Expr::Const(_) | Expr::Limit(_) | Expr::Redact(_) => Vec::new(),
+        Expr::Const(_) | Expr::Limit(_) | Expr::Redact(_) | Expr::Compat(..) => Vec::new(),
     };
     let value = match eval::truth(expr, scope) {
         Truth::Yes => "true",

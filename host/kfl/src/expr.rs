@@ -1,5 +1,6 @@
 //! A checked filter, ready to be run: what both languages become.
 
+use crate::kfl1::compat::Compat;
 use hookline_item::{Path, Reader};
 use regex::{Regex, RegexBuilder};
 
@@ -23,6 +24,8 @@ pub(crate) enum Expr {
     Redact(Vec<Path>),
     /// `condition ? this : that`
     If(Box<[Expr; 3]>),
+    /// A filter as Kubeshark runs it, and its text.
+    Compat(Box<Compat>, Box<str>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +142,7 @@ impl Expr {
                 a.walk_conditions(f);
                 b.walk_conditions(f);
             }
-            Self::Const(_) | Self::Limit(_) | Self::Redact(_) => {}
+            Self::Const(_) | Self::Limit(_) | Self::Redact(_) | Self::Compat(..) => {}
         }
     }
 

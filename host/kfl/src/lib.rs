@@ -47,6 +47,8 @@ use hookline_item::{Object, Timestamp};
 pub struct Settings {
     /// The user's own macros: names, and the filters in KFL1 that they stand for.
     pub macros: Vec<(String, String)>,
+    /// KFL1 is run as Kubeshark runs it, bug for bug; macros of the user are not known there.
+    pub compat: bool,
     /// How many macros are being read.
     depth: usize,
 }
@@ -55,7 +57,7 @@ impl Settings {
     /// Settings with the user's macros.
     #[must_use]
     pub fn with_macros(macros: Vec<(String, String)>) -> Self {
-        Self { macros, depth: 0 }
+        Self { macros, ..Self::default() }
     }
 }
 
@@ -110,6 +112,11 @@ impl Filter {
         let prefixed = |prefix: &str| source.get(start..).is_some_and(|s| s.starts_with(prefix)).then_some(start + prefix.len());
         // Blanks in the prefix's place keep every position as it is.
         let blanked = |len: usize| format!("{}{}", " ".repeat(len), source.get(len..).unwrap_or_default());
+        if settings.compat && prefixed("cel:").is_none() && !source.trim().is_empty() {
+            let text = prefixed("kfl1:").map_or_else(|| source.to_owned(), blanked);
+            let compat = kfl1::compat::parse(&text)?;
+            return Ok((Expr::Compat(Box::new(compat), text.trim().into()), Language::Kfl1));
+        }
         if let Some(len) = prefixed("kfl1:") {
             return Ok((kfl1::parse(&blanked(len), names, settings)?, Language::Kfl1));
         }

@@ -78,7 +78,8 @@ pub(crate) fn parse(text: &str, macros: &MacroArgs, json: bool) -> anyhow::Resul
             name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic()) && name.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric());
         if is_name { Ok((name.to_owned(), filter.to_owned())) } else { Err(usage(format!("--macro {text}: write NAME=FILTER"))) }
     };
-    let settings = Settings::with_macros(macros.macros.iter().map(pair).collect::<Result<_, _>>()?);
+    let mut settings = Settings::with_macros(macros.macros.iter().map(pair).collect::<Result<_, _>>()?);
+    settings.compat = macros.kfl_compat;
     Filter::parse_with(text, &settings).map_err(|e| {
         if json {
             let said = json!({ "valid": false, "line": e.line, "column": e.column, "start": e.span.start, "end": e.span.end, "message": e.message, "help": e.help });

@@ -109,6 +109,8 @@ fn filters_come_in_two_languages_and_are_formatted_translated_and_completed() {
     assert!(kfl(&["http and response.st", "--complete"]).out.starts_with("status "));
     assert_eq!(kfl(&["mine and dns", "--macro", "mine=dst.port == 53"]).out, "valid\n");
     assert_eq!(kfl(&["mine", "--macro", "9=dns"]).code, Some(2));
+    let matches = |args: &[&str]| hookline_with(&[&["kfl", "a.b == 1 or true", "--item", "-"][..], args].concat(), b"{}");
+    assert_eq!(matches(&["--kfl-compat"]).out, "no match  item 1 \n", "what is not there makes all of it false");
     let file = capture("demo/webapp.pcap");
     let count = |filter: &str| hookline(&["read", &file, "--format", "ndjson", "--kfl", filter]).out.lines().count();
     assert!(count("http && status_code == 500") > 0);

@@ -2,6 +2,7 @@
 
 use crate::expr::{Expr, Literal, Op, Operand};
 use hookline_item::{Path, Step};
+use std::sync::LazyLock;
 
 /// What a macro compares: the protocol's `abbr` where several share a name, else its `name`.
 const PROTOCOLS: &[(&str, &str, &str)] = &[
@@ -41,6 +42,17 @@ pub(crate) fn find(name: &str) -> Option<Expr> {
         }
         _ => PROTOCOLS.iter().find(|(n, ..)| *n == name).map(|(_, field, text)| protocol(field, text)),
     }
+}
+
+/// What each macro is replaced by where macros are text.
+pub(crate) fn texts() -> impl Iterator<Item = (&'static str, &'static str)> {
+    static TEXTS: LazyLock<Vec<(&str, String)>> = LazyLock::new(|| {
+        let of_protocols = PROTOCOLS.iter().map(|(name, field, text)| (*name, format!("protocol.{field} == {text:?}")));
+        let tls = ("tls", "(protocol.name == \"tls\" or tls)".to_owned());
+        let https = ("https", "(tls and (protocol.abbr == \"HTTP\" or protocol.abbr == \"HTTP/2\"))".to_owned());
+        of_protocols.chain([tls, https]).collect()
+    });
+    TEXTS.iter().map(|(name, text)| (*name, text.as_str()))
 }
 
 /// Every macro's name.

@@ -19,7 +19,7 @@ const DEPTH_MAX: usize = 64;
 const CONDITIONS_MAX: usize = 2000;
 /// Macros of the user that use each other.
 const MACRO_DEPTH_MAX: usize = 8;
-const MS: &[(&str, f64)] = &[
+pub(super) const MS: &[(&str, f64)] = &[
     ("seconds", 1e3),
     ("minutes", 6e4),
     ("hours", 3.6e6),
@@ -81,7 +81,7 @@ struct Parser<'s> {
 
 /// What a text is read as.
 #[derive(Clone, Copy)]
-enum Document {
+pub(super) enum Document {
     Json,
     Xml,
 }
@@ -474,7 +474,7 @@ impl Parser<'_> {
 }
 
 /// Milliseconds since the epoch of `1/2/2006, 3:04:05.000 PM` in UTC; the milliseconds may be left out.
-fn datetime(text: &str) -> Option<f64> {
+pub(super) fn datetime(text: &str) -> Option<f64> {
     let (date, time) = text.split_once(", ")?;
     let mut date = date.split('/').map(str::parse::<u64>);
     let (month, day, year) = (date.next()?.ok()?, date.next()?.ok()?, date.next()?.ok()?);

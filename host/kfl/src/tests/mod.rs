@@ -1,6 +1,7 @@
 //! KFL1, and what both languages share.
 
 mod cel;
+mod compat;
 mod more;
 
 use super::*;
