@@ -42,6 +42,11 @@ const NFLOG_ATTRIBUTES_MAX: usize = 32;
 /// DLT_RAW on OpenBSD.
 const DLT_RAW_OPENBSD: LinkType = LinkType(14);
 
+/// IEEE 802.11, alone and behind what capturing programs say of the radio.
+const IEEE802_11: LinkType = LinkType(105);
+const RADIOTAP: LinkType = LinkType(127);
+const PPI: LinkType = LinkType(192);
+
 /// What the link layer says.
 struct Link<'a> {
     /// The innermost VLAN identifier that is not 0 (0 is a priority without a VLAN).
@@ -83,6 +88,9 @@ fn decode_link(link: LinkType, frame: Span<'_>) -> Result<Link<'_>, Reason> {
         PPP_HDLC => hdlc(frame),
         FRAME_RELAY => frame_relay(frame),
         NFLOG => nflog(frame),
+        IEEE802_11 => wlan(frame),
+        RADIOTAP => radiotap(frame),
+        PPI => ppi(frame),
         _ => Err(Reason::UnknownLink),
     }
 }
@@ -132,6 +140,41 @@ fn nflog(frame: Span<'_>) -> Result<Link<'_>, Reason> {
         rest = value.skip(len.next_multiple_of(4));
     }
     Err(Reason::NotIp)
+}
+
+/// An IEEE 802.11 frame (§9.3.2.1) with data that is not encrypted: SNAP behind its addresses.
+fn wlan(frame: Span<'_>) -> Result<Link<'_>, Reason> {
+    let (&[kind, flags], _) = frame.header::<2>().ok_or(Reason::TruncatedLink)?;
+    let (data, empty, protected) = (kind & 0x0c == 0x08, kind & 0x40 != 0, flags & 0x40 != 0);
+    if !data || empty || protected {
+        return Err(Reason::NotIp);
+    }
+    let fourth_address = if flags & 0x03 == 0x03 { 6 } else { 0 };
+    let quality = if kind & 0x80 != 0 { 2 } else { 0 };
+    let high_throughput = if quality > 0 && flags & 0x80 != 0 { 4 } else { 0 };
+    let (h, rest) = frame.skip(24 + fourth_address + quality + high_throughput).header::<8>().ok_or(Reason::TruncatedLink)?;
+    if !h.starts_with(&SNAP) {
+        return Err(Reason::NotIp);
+    }
+    ethertype(u16::from_be_bytes([h[6], h[7]]), rest)
+}
+
+/// radiotap.org: version, padding, the header's length in little-endian order, then as much as it says.
+fn radiotap(frame: Span<'_>) -> Result<Link<'_>, Reason> {
+    let (h, _) = frame.header::<4>().ok_or(Reason::TruncatedLink)?;
+    wlan(frame.skip(usize::from(u16::from_le_bytes([h[2], h[3]]))))
+}
+
+/// Per-Packet Information: version, flags, the header's length and the link type, in little-endian order, then as much as it says.
+fn ppi(frame: Span<'_>) -> Result<Link<'_>, Reason> {
+    let (h, _) = frame.header::<8>().ok_or(Reason::TruncatedLink)?;
+    let rest = frame.skip(usize::from(u16::from_le_bytes([h[2], h[3]])));
+    match u32::from_le_bytes([h[4], h[5], h[6], h[7]]) {
+        105 => wlan(rest),
+        127 => radiotap(rest),
+        1 => ethernet(rest),
+        _ => Err(Reason::UnknownLink),
+    }
 }
 
 fn ppp(frame: Span<'_>) -> Result<Link<'_>, Reason> {

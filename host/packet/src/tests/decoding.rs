@@ -67,6 +67,29 @@ fn link_types() {
 }
 
 #[test]
+fn wireless_links() {
+    let ip = hello4();
+    let snap = [0xaa, 0xaa, 3, 0, 0, 0, 8, 0];
+    let plain = |kind: u8, flags: u8, more: usize| [&[kind, flags][..], &vec![0; 22 + more], &snap, &ip].concat();
+    let frames = [plain(0x08, 0x01, 0), plain(0x88, 0x02, 2), plain(0x88, 0x83, 12), plain(0x08, 0x03, 6)];
+    for frame in &frames {
+        let radiotap = [&[0, 0, 10, 0, 0, 0, 0, 0, 0, 0][..], frame].concat();
+        let ppi = [&[0, 0, 8, 0, 105, 0, 0, 0][..], frame].concat();
+        for (link, bytes) in [(105, frame), (127, &radiotap), (192, &ppi)] {
+            assert_eq!(datagram(&read(LinkType(link), bytes).unwrap()), (&b"hello"[..], 0), "{link}");
+            for cut in 0..bytes.len() - ip.len() {
+                assert_eq!(reason(read(LinkType(link), &bytes[..cut])), Reason::TruncatedLink, "{link} cut at {cut}");
+            }
+        }
+    }
+    // A beacon, a frame without data, an encrypted one.
+    for (kind, flags) in [(0x80, 0), (0x48, 1), (0x08, 0x41)] {
+        assert_eq!(reason(read(LinkType(105), &plain(kind, flags, 0))), Reason::NotIp);
+    }
+    assert_eq!(reason(read(LinkType(192), &[0, 0, 8, 0, 77, 0, 0, 0, 1])), Reason::UnknownLink);
+}
+
+#[test]
 fn vlan_tags() {
     let ip = hello4();
     let tagged = |tags: &[u8]| [&[0; 12][..], tags, &[8, 0], &ip].concat();
