@@ -204,13 +204,12 @@ fn lz4(bytes: &[u8]) -> Option<Vec<u8>> {
     let block_max = 1usize << (8 + 2 * u32::from(descriptor >> 4 & 7));
     let has = |bit: u8| flags & bit != 0;
     cursor.take(if has(0x08) { 8 } else { 0 } + if has(0x01) { 4 } else { 0 } + 1)?;
-    let mut out = Vec::new();
+    let (mut out, mut plain) = (Vec::new(), vec![0; block_max.min(DECODED_MAX)]);
     while let Some(size @ 1..) = cursor.u32_le() {
         let Some(block) = cursor.take(usize::try_from(size & 0x7fff_ffff).ok()?) else { break };
         if size >> 31 == 1 {
             out.extend_from_slice(block);
         } else {
-            let mut plain = vec![0; block_max.min(DECODED_MAX)];
             // Blocks that are not independent refer to those before.
             let before = if has(0x20) { &[][..] } else { out.get(out.len().saturating_sub(64 << 10)..)? };
             let len = lz4_flex::block::decompress_into_with_dict(block, &mut plain, before).ok()?;

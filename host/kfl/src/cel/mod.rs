@@ -25,7 +25,8 @@ pub(crate) fn parse(source: &str) -> Result<Expr, Error> {
 pub(crate) fn looks_like(source: &str) -> bool {
     let Ok(tokens) = lex::tokens(source) else { return source.contains("&&") || source.contains("||") };
     let of_cel = |name: &str| {
-        let variable = variables::find(name).is_some_and(|v| name.contains('_') || !v.is_flag());
+        // Names without an underscore may be fields in KFL1.
+        let variable = name.contains('_') && variables::find(name).is_some();
         name == "in" || variable || FUNCTIONS.iter().any(|f| f.name == name && name != "now")
     };
     tokens.iter().enumerate().any(|(at, t)| match &t.token {
