@@ -196,7 +196,7 @@ pub(crate) fn any(operand: &Operand, scope: Scope<'_>, f: &mut dyn FnMut(&Value<
     match operand {
         Operand::Literal(l) => held = literal(l, f).unwrap_or(false),
         Operand::Now(offset_ms) => held = f(&Value::F64(scope.now.as_millis() as f64 + offset_ms)),
-        Operand::Time(_, ms) => held = f(&Value::F64(*ms)),
+        Operand::Time(_, ms) | Operand::Span(_, ms) => held = f(&Value::F64(*ms)),
         Operand::Path(reader) => reader.visit(scope.root, &mut |v| held = held || f(v)),
         Operand::Json(outer, inner) => outer.visit(scope.root, &mut |v| held = held || document::in_json(v, inner, f)),
         Operand::Xml(outer, inner) => outer.visit(scope.root, &mut |v| held = held || document::in_xml(v, inner, f)),

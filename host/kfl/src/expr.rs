@@ -72,6 +72,8 @@ pub(crate) enum Operand {
     Now(f64),
     /// A time as it was written, and its milliseconds since the epoch.
     Time(Box<str>, f64),
+    /// CEL: a duration as it was written, and its milliseconds.
+    Span(Box<str>, f64),
     /// CEL: a variable, which has this value where the item has none.
     Or(Box<Operand>, Literal),
     /// CEL: a map's entry, whose absence is an error.

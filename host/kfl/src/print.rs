@@ -136,6 +136,16 @@ impl Printer {
         };
         if self.language == Language::Cel {
             match (op, a, b) {
+                // Whether a field is there: of a map's entry that can be asked, a variable is empty instead.
+                (_, Operand::Path(reader), Operand::Literal(Literal::Nil)) => {
+                    let shown = self.path(reader.path())?;
+                    return Ok(match variables::of_path(reader.path()) {
+                        Some(variable) if variable.is_list() || variable.is_map() => format!("{shown} {sign} null"),
+                        Some(variable) => format!("{shown} {sign} {}", variable.zero()),
+                        None if op == Op::Ne => format!("has({shown})"),
+                        None => format!("!has({shown})"),
+                    });
+                }
                 (_, value, Operand::Literal(Literal::Regex(r))) | (_, Operand::Literal(Literal::Regex(r)), value) => {
                     let not = if op == Op::Ne { "!" } else { "" };
                     return Ok(format!("{not}{}.matches({})", self.operand(value, Tightness::Not)?, quoted(r.anywhere.as_str())));
@@ -183,6 +193,12 @@ impl Printer {
             Operand::Now(ms) => (moment(*ms, cel), if cel { Tightness::Sum } else { Tightness::Not }),
             Operand::Time(text, _) if cel => (format!("timestamp({})", quoted(text)), Tightness::Not),
             Operand::Time(text, _) => (format!("datetime({})", quoted(text)), Tightness::Not),
+            Operand::Span(text, _) if cel => (format!("duration({})", quoted(text)), Tightness::Not),
+            Operand::Span(_, ms) => (ms.to_string(), Tightness::Not),
+            Operand::Or(inner, default) if cel && entry(inner).is_some() => {
+                let (map, name) = entry(inner).unwrap_or_default();
+                (format!("map_get({}, {}, {})", self.path(&map)?, quoted(&name), literal(default, cel)), Tightness::Not)
+            }
             Operand::Or(inner, _) | Operand::Strict(inner) => return self.operand(inner, within),
             _ if !cel => return Err(Untranslatable(print_operand(operand, Language::Cel))),
             Operand::Arithmetic(op, a, b) => {
@@ -193,7 +209,12 @@ impl Printer {
                     Arithmetic::Divide | Arithmetic::Quotient => ("/", Tightness::Product, Tightness::Not),
                     Arithmetic::Modulo => ("%", Tightness::Product, Tightness::Not),
                 };
-                (format!("{} {sign} {}", self.operand(a, tightness)?, self.operand(b, right)?), tightness)
+                let side = |o: &Operand, tightness| match o {
+                    // The point says that what is left over is kept.
+                    Operand::Literal(Literal::Number(n)) if *op == Arithmetic::Quotient && n.fract() == 0.0 => Ok(format!("{n:.1}")),
+                    o => self.operand(o, tightness),
+                };
+                (format!("{} {sign} {}", side(a, tightness)?, side(b, right)?), tightness)
             }
             Operand::Size(inner) => (format!("size({})", self.operand(inner, Tightness::If)?), Tightness::Not),
             Operand::List(list) => {
@@ -226,6 +247,17 @@ impl Printer {
         }
         Err(Untranslatable(path.to_string()))
     }
+}
+
+/// The map and the name of an entry; nothing if an operand is a variable.
+fn entry(operand: &Operand) -> Option<(Path, String)> {
+    let Operand::Path(reader) = operand else { return None };
+    if variables::of_path(reader.path()).is_some() {
+        return None;
+    }
+    let (last, map) = reader.path().steps.split_last()?;
+    let Step::Name(name) = last else { return None };
+    Some((Path { steps: map.to_vec() }, name.clone()))
 }
 
 /// A path inside a document, with what joins it to the call before it.

@@ -328,7 +328,7 @@ impl Checker<'_> {
                 None => Err(self.error(span, "this is no time".to_owned()).with_help("write it as \"2026-01-31T12:00:00Z\" (RFC 3339)")),
             },
             ("duration", [Ast { node: Node::Text(text), span }]) => match duration(text) {
-                Some(ms) => Ok(literal(Literal::Number(ms), Type::Span)),
+                Some(ms) => Ok(Checked::Value(Operand::Span(text.as_str().into(), ms), Type::Span)),
                 None => Err(self.error(span, "this is no duration".to_owned()).with_help("write it as \"1h30m\", \"10s\" or \"250ms\"")),
             },
             ("int" | "double", [of]) => {
@@ -484,5 +484,5 @@ fn duration(text: &str) -> Option<f64> {
         total += number.parse::<f64>().ok()? * ms;
         rest = after;
     }
-    Some(if negative { -total } else { total })
+    Some(if negative { -total } else { total }).filter(|ms: &f64| ms.is_finite())
 }

@@ -86,7 +86,8 @@ fn number(source: &str, at: usize) -> Result<(Token, usize), Error> {
     let text = &rest[..len];
     let unsigned = usize::from(whole && rest[len..].starts_with(['u', 'U']));
     let after = rest[len + unsigned..].chars().next();
-    let token = if whole { text.parse().map(Token::Int).ok() } else { text.parse().map(Token::Double).ok() };
+    let token =
+        if whole { text.parse().map(Token::Int).ok() } else { text.parse::<f64>().ok().filter(|n| n.is_finite()).map(Token::Double) };
     match token {
         Some(token) if !after.is_some_and(|c| c == '_' || c.is_ascii_alphanumeric()) => Ok((token, len + unsigned)),
         _ => Err(Error::new(source, at..at + len + unsigned, "this is not a number, or one of more than 64 bits")),

@@ -118,8 +118,8 @@ fn number(source: &str, at: usize) -> Result<(Token, usize), Error> {
             end += bytes[end..].iter().take_while(|b| b.is_ascii_digit()).count();
         }
     }
-    match source[at..end].parse() {
-        Ok(n) if word_end(source, end) == end => Ok((Token::Number(n), end)),
+    match source[at..end].parse::<f64>() {
+        Ok(n) if word_end(source, end) == end && n.is_finite() => Ok((Token::Number(n), end)),
         _ => Err(Error::new(source, at..word_end(source, end), "this is not a number")),
     }
 }

@@ -257,8 +257,10 @@ impl Parser<'_> {
         let at = span.start..self.tokens[self.at - 1].span.end;
         let wrong = |p: &Self, usage: &str| Err(Error::new(p.source, at.clone(), format!("wrong arguments for {name}()")).with_help(usage));
         if let Some((_, ms)) = MS.iter().find(|(n, _)| *n == name) {
-            let [Literal::Number(n)] = args[..] else { return wrong(self, &format!("{name}(NUMBER), counted from now: {name}(-5)")) };
-            return Ok(Term::Operand(Operand::Now(n * ms)));
+            return match args[..] {
+                [Literal::Number(n)] if (n * ms).is_finite() => Ok(Term::Operand(Operand::Now(n * ms))),
+                _ => wrong(self, &format!("{name}(NUMBER), counted from now: {name}(-5)")),
+            };
         }
         match (name, &args[..]) {
             ("now", []) => Ok(Term::Operand(Operand::Now(0.0))),

@@ -36,6 +36,7 @@ fn what_holds() {
         "elapsed_time % 7 == 2",
         "1 + 2 * 3 == 7 && (1 + 2) * 3 == 9 && 7 / 2 == 3 && 7.0 / 2.0 == 3.5 && 10 - 4 - 3 == 3",
         "-elapsed_time < 0",
+        "elapsed_time / 4.0 == 375.0 && (elapsed_time + 1.0) / 2.0 == 750.5",
         "src.ip + \":\" + path == \"10.0.0.1:/api/cart\"",
         "grpc_status == -1",
         "redis_key == \"\"",
@@ -53,6 +54,15 @@ fn what_holds() {
         "error_type == \"\"",
     ] {
         assert!(holds(filter), "{filter}");
+        let printed = Filter::parse(&format!("cel:{filter}")).unwrap().formatted();
+        assert!(holds(&printed), "{filter} prints as {printed}");
+    }
+}
+
+#[test]
+fn numbers_without_end_are_refused() {
+    for text in ["2222222122222222222222e022212", "cel:1e999 > 0", "seconds(1e308)", "cel:duration(\"1e9h\") > duration(\"1s\")"] {
+        assert!(Filter::parse(text).is_err(), "{text}");
     }
 }
 

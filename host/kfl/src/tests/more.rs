@@ -121,7 +121,8 @@ fn kfl1_is_translated_to_cel() {
         ("request.path", "path != \"\""),
         ("request.questions.name == \"a.b\"", "\"a.b\" in dns_questions"),
         ("timestamp > minutes(-1)", "timestamp > now() - duration(\"60000ms\")"),
-        ("dst.name == nil", "dst.name == null"),
+        ("dst.name == nil", "dst.name == \"\""),
+        ("request.headers.X != nil", "has(request.headers.X)"),
     ] {
         assert_eq!(cel(source).as_deref(), Ok(want), "{source}");
     }
