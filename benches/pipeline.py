@@ -23,18 +23,15 @@ SCRIPT = 'var n = 0;\nfunction onItemCaptured(data) { if (data.protocol.name ===
 
 
 def cpu(command):
-    """CPU seconds of `command`, or None if it fails."""
-    with open(os.devnull, 'wb') as null:
-        process = subprocess.Popen([str(c) for c in command], stdout=null, stderr=null)
+    """CPU seconds of `command`. One that fails or warns measures nothing: a plugin may not have been run."""
+    with open(os.devnull, 'wb') as null, tempfile.TemporaryFile() as said:
+        process = subprocess.Popen([str(c) for c in command], stdout=null, stderr=said)
         _, status, usage = os.wait4(process.pid, 0)
-    return usage.ru_utime + usage.ru_stime if status == 0 else None
-
-
-def least(command, runs):
-    times = [cpu(command) for _ in range(runs)]
-    if None in times:
-        raise SystemExit('bench: failed: %s' % ' '.join(map(str, command)))
-    return min(times)
+        said.seek(0)
+        text = said.read().decode(errors='replace')
+    if status != 0 or 'warning:' in text:
+        raise SystemExit('bench: failed: %s\n%s' % (' '.join(map(str, command)), text))
+    return usage.ru_utime + usage.ru_stime
 
 
 def folders(tmp, plugins):
@@ -53,8 +50,8 @@ def folders(tmp, plugins):
 
 def measure(args, capture, made):
     read = [args.hookline, 'read', capture, '--format', 'none']
-    least(read + ['--plugins', made['idle']], 1)    # fills the cache of compiled code
-    least(read + ['--plugins', made['script']], 1)
+    cpu(read + ['--plugins', made['idle']])    # fills the cache of compiled code
+    cpu(read + ['--plugins', made['script']])
     rows = [('hookline read', read)]
     rows += [('  with a Rust hook on every item', read + ['--plugins', made['rust']]),
              ('  with a JS hook on every item', read + ['--plugins', made['script']]),
@@ -68,7 +65,7 @@ def measure(args, capture, made):
     for turn in range(args.runs):
         for name, command in rows:
             if turn == 0 or not name.startswith('tshark'):
-                times[name].append(least(command, 1))
+                times[name].append(cpu(command))
     return [(name, min(times[name])) for name, _ in rows]
 
 
@@ -93,11 +90,15 @@ def main():
         subprocess.run([sys.executable, HERE / 'generate.py', capture, '--packets', str(args.packets)], check=True)
         made = folders(tmp, args.plugins)
         text = report(measure(args, capture, made), args.packets)
-    head = 'pipeline, %d packets, %s, %s, %d cores, %s\n' % (
-        args.packets, time.strftime('%Y-%m-%d'), cpu_name(), os.cpu_count(), platform.release())
-    print(head + text)
+    text = head('pipeline, %d packets' % args.packets) + '\n' + text
+    print(text)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(head + text + '\n')
+    args.out.write_text(text + '\n')
+
+
+def head(what):
+    """What was measured, when and on what."""
+    return '%s, %s, %s, %d cores, %s' % (what, time.strftime('%Y-%m-%d'), cpu_name(), os.cpu_count(), platform.release())
 
 
 def cpu_name():

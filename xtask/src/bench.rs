@@ -12,11 +12,26 @@ pub(crate) fn pipeline() -> Result {
     setup(Level::Bench)?;
     guests::build()?;
     run(cargo().args(["build", "--release", "--package", "hookline"]))?;
-    let date = read(Command::new("date").arg("+%Y-%m-%d"))?;
-    let out = root().join("benches/runs").join(format!("{}-pipeline.txt", date.trim()));
+    let out = run_file("pipeline")?;
     let mut cmd = Command::new("python3");
     cmd.arg(root().join("benches/pipeline.py")).arg("--hookline").arg(target_dir().join("release/hookline"));
     run(cmd.arg("--plugins").arg(root().join("tests/guests/dist")).arg("--out").arg(out))
+}
+
+/// Packets a second, linearity, a second lane and memory, on a large capture; `args` go to `benches/large.py`.
+pub(crate) fn large(args: &[&str]) -> Result {
+    run(cargo().args(["build", "--release", "--package", "hookline", "--package", "hookline-benches"]))?;
+    let release = target_dir().join("release");
+    let mut cmd = Command::new("python3");
+    cmd.arg(root().join("benches/large.py")).arg("--hookline").arg(release.join("hookline"));
+    cmd.arg("--amplify").arg(release.join("amplify")).arg("--captures").arg(root().join("tests/pcaps"));
+    run(cmd.arg("--out").arg(run_file("large")?).args(args))
+}
+
+/// Where today's run of a bench is kept.
+fn run_file(bench: &str) -> Result<std::path::PathBuf> {
+    let date = read(Command::new("date").arg("+%Y-%m-%d"))?;
+    Ok(root().join("benches/runs").join(format!("{}-{bench}.txt", date.trim())))
 }
 
 /// How much more instructions than the baseline's a case may take.

@@ -13,6 +13,9 @@ pub(crate) struct Cli {
     /// Log more: -v for info, -vv for debug. HOOKLINE_LOG takes tracing filters.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub(crate) verbose: u8,
+    /// The configuration file; without it /etc/hookline/hookline.toml, if it is there.
+    #[arg(long, value_name = "FILE", env = "HOOKLINE_CONFIG", global = true)]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -96,6 +99,14 @@ pub(crate) enum FilterLanguage {
     Cel,
 }
 
+/// On how many threads traffic is dissected.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct LaneArgs {
+    /// Threads that dissect. Packets between the same two addresses go to the same one; batches of plugins hold items of one lane.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) lanes: u16,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct Read {
     /// A pcap or pcapng file, plain or compressed by gzip or zstd; - is standard input.
@@ -108,6 +119,8 @@ pub(crate) struct Read {
     /// How items are printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) lanes: LaneArgs,
     #[command(flatten)]
     pub(crate) dissect: DissectArgs,
     #[command(flatten)]
@@ -138,6 +151,10 @@ pub(crate) struct Run {
     /// Also see frames that are not addressed to this machine.
     #[arg(long)]
     pub(crate) promiscuous: bool,
+    #[command(flatten)]
+    pub(crate) lanes: LaneArgs,
+    #[command(flatten)]
+    pub(crate) macros: MacroArgs,
     #[command(flatten)]
     pub(crate) dissect: DissectArgs,
     #[command(flatten)]
@@ -199,6 +216,8 @@ pub(crate) struct ScriptRun {
     /// Show what the script emits on standard error instead of delivering it.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) macros: MacroArgs,
     #[command(flatten)]
     pub(crate) dissect: DissectArgs,
 }
@@ -265,8 +284,11 @@ pub(crate) enum Plugin {
         /// A .wasm or .js file.
         file: PathBuf,
         /// The capture file.
-        #[arg(long, value_name = "FILE")]
-        read: PathBuf,
+        #[arg(long, value_name = "FILE", required_unless_present = "repro")]
+        read: Option<PathBuf>,
+        /// A call that failed, as it is kept in the folder `faults` of `hookline run --data`: call the plugin with the same again.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["read", "expect"])]
+        repro: Option<PathBuf>,
         /// The events that it must emit, one a line as JSON: each line's fields must be in the event's.
         #[arg(long, value_name = "FILE")]
         expect: Option<PathBuf>,

@@ -9,14 +9,18 @@ use std::{
 
 /// The newest counts, written by a session's thread now and then and read by the API.
 #[derive(Clone, Default)]
-pub(crate) struct Counters(Arc<Mutex<Counts>>);
+pub(crate) struct Counters {
+    counts: Arc<Mutex<Counts>>,
+    /// The lane whose counts these are.
+    lane: usize,
+}
 
 #[derive(Default)]
 struct Counts {
     /// Sums over the sessions that are over, in the order of [`rows`].
     over: Vec<u64>,
-    /// The session that runs.
-    now: Counted,
+    /// The session that runs, lane by lane.
+    now: Vec<Counted>,
 }
 
 /// One series.
@@ -29,21 +33,32 @@ struct Row {
 }
 
 impl Counters {
-    fn lock(&self) -> MutexGuard<'_, Counts> {
-        // Counts are replaced whole, so a panic elsewhere leaves them sound.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Where lane `lane` counts.
+    pub(crate) fn of_lane(&self, lane: usize) -> Self {
+        Self { counts: Arc::clone(&self.counts), lane }
     }
 
-    /// Replaces the counts of the session that runs.
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        // Counts are replaced whole, so a panic elsewhere leaves them sound.
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Replaces the lane's counts of the session that runs.
     pub(crate) fn set(&self, counted: Counted) {
-        self.lock().now = counted;
+        let mut counts = self.lock();
+        if counts.now.len() <= self.lane {
+            counts.now.resize(self.lane + 1, Counted::default());
+        }
+        if let Some(now) = counts.now.get_mut(self.lane) {
+            *now = counted;
+        }
     }
 
     /// The session is over: another one goes on counting.
     pub(crate) fn keep(&self) {
         let mut counts = self.lock();
         counts.over = counts.rows().iter().map(|r| r.value).collect();
-        counts.now = Counted::default();
+        counts.now.clear();
     }
 
     /// Frames captured.
@@ -79,7 +94,9 @@ impl Counters {
 impl Counts {
     /// Every series, with the sessions that are over counted in.
     fn rows(&self) -> Vec<Row> {
-        let mut rows = rows(&self.now);
+        let mut sum = Counted::default();
+        self.now.iter().for_each(|lane| sum.add(lane));
+        let mut rows = rows(&sum);
         for (row, over) in rows.iter_mut().zip(&self.over) {
             row.value += over;
         }
@@ -133,7 +150,9 @@ mod tests {
             counters.set(Counted { items: 3, ..Counted::default() });
             counters.keep();
         }
-        counters.set(Counted { items: 1, ..Counted::default() });
+        for lane in [1, 0] {
+            counters.of_lane(lane).set(Counted { items: lane as u64, ..Counted::default() });
+        }
         assert_eq!(counters.items(), 7);
         assert!(counters.render().contains("# TYPE hookline_dissect_items_total counter\nhookline_dissect_items_total 7\n"));
         assert!(counters.render().contains("hookline_packet_dropped_total{reason=\"not_ip\"} 0\n"));

@@ -4,7 +4,7 @@ use hookline_capture::SourceStats;
 use hookline_dissect as dissect;
 use hookline_hooks::Packet;
 use hookline_item::{Frame, Item, Node, Origin, Seen, Sender, Timestamp, Totals};
-use hookline_packet::{Close, FlowStart, Limits, Sink, Stats, Streams};
+use hookline_packet::{Close, FlowStart, Limits, Share, Sink, Stats, Streams};
 use std::{collections::HashMap, sync::Arc};
 
 /// Takes frames, gives items.
@@ -31,10 +31,16 @@ impl Lane {
         Self { streams: Streams::new(Limits::default(), seed), dissection }
     }
 
-    /// Takes a frame. Items that it completes can be had from [`Lane::items`]. Returns what the packets hook sees of it.
-    pub(crate) fn frame(&mut self, frame: &Frame<'_>) -> Packet {
-        let summary = self.streams.frame(frame, &mut self.dissection);
-        Packet {
+    /// The same as one of several lanes.
+    pub(crate) fn with_share(self, share: Share) -> Self {
+        Self { streams: self.streams.with_share(share), ..self }
+    }
+
+    /// Takes a frame. Items that it completes can be had from [`Lane::items`]. Returns what the packets hook sees of it; `None` if it is
+    /// another lane's.
+    pub(crate) fn frame(&mut self, frame: &Frame<'_>) -> Option<Packet> {
+        let summary = self.streams.frame(frame, &mut self.dissection)?;
+        Some(Packet {
             at: frame.seen.at,
             length: frame.wire_len,
             capture_length: u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX),
@@ -49,7 +55,7 @@ impl Lane {
             addresses: summary.addresses,
             payload_length: u32::try_from(summary.payload_len).unwrap_or(u32::MAX),
             tcp_flags: summary.tcp_flags.map_or(0, |f| f.0),
-        }
+        })
     }
 
     /// Lets time pass while no frame comes.
@@ -127,4 +133,17 @@ pub(crate) struct Counted {
     pub(crate) items: u64,
     /// Items that matched the filter.
     pub(crate) matched: u64,
+}
+
+impl Counted {
+    /// Adds what another lane counted.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.source.received += other.source.received;
+        self.source.bytes += other.source.bytes;
+        self.source.dropped += other.source.dropped;
+        self.source.truncated += other.source.truncated;
+        self.streams.add(&other.streams);
+        self.items += other.items;
+        self.matched += other.matched;
+    }
 }

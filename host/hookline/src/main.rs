@@ -2,6 +2,7 @@
 
 mod cli;
 mod commands;
+mod config;
 mod counters;
 mod delivery;
 mod dissection;
@@ -18,26 +19,27 @@ mod sorter;
 
 use clap::Parser as _;
 use cli::{Cli, Command};
+use config::Config;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     start_logging(cli.verbose);
-    match dispatch(cli.command) {
+    match Config::load(cli.config.as_deref()).and_then(|config| dispatch(cli.command, &config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => ExitCode::from(error::report(&error)),
     }
 }
 
-fn dispatch(command: Command) -> anyhow::Result<()> {
+fn dispatch(command: Command, config: &Config) -> anyhow::Result<()> {
     match command {
-        Command::Read(args) => commands::read::run(&args),
-        Command::Kfl(args) => commands::kfl::run(&args),
-        Command::Script(cli::Script::Run(args)) => commands::script::run(&args),
-        Command::Run(args) => commands::run::run(&args),
-        Command::Demo(args) => commands::demo::run(&args),
-        Command::Plugin(command) => plugin::run(&command),
+        Command::Read(args) => commands::read::run(&args, config),
+        Command::Kfl(args) => commands::kfl::run(&args, config),
+        Command::Script(cli::Script::Run(args)) => commands::script::run(&args, config),
+        Command::Run(args) => commands::run::run(&args, config),
+        Command::Demo(args) => commands::demo::run(&args, config),
+        Command::Plugin(command) => plugin::run(&command, config),
     }
 }
 

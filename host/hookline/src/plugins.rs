@@ -5,7 +5,7 @@ use hookline_actions::ActionStatus;
 use hookline_bus::Event;
 use hookline_hooks::{Change, Folder, HookHost, LogLine, Options, Outbox};
 use hookline_item::Timestamp;
-use hookline_kfl::{Filter, Plan};
+use hookline_kfl::{Plan, Settings};
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -20,6 +20,10 @@ pub(crate) struct Setup<'a> {
     /// Packets come from a file.
     pub(crate) replay: bool,
     pub(crate) now: Timestamp,
+    /// What filters are compiled with.
+    pub(crate) filters: &'a Settings,
+    /// Where calls that failed are kept.
+    pub(crate) faults: Option<PathBuf>,
 }
 
 /// A host without plugins.
@@ -32,6 +36,8 @@ pub(crate) fn host(setup: &Setup<'_>, outbox: Arc<dyn Outbox>) -> anyhow::Result
         kind_of: Box::new(fields::kind_of),
         replay: setup.replay,
         now: setup.now,
+        filters: setup.filters.clone(),
+        faults: setup.faults.clone(),
     };
     HookHost::new(options, outbox).map_err(anyhow::Error::msg)
 }
@@ -97,13 +103,13 @@ where
 }
 
 /// What can be decided of the plugins' filters before there are items, of each and of all together.
-pub(crate) fn explain_filters(host: &HookHost) -> String {
+pub(crate) fn explain_filters(host: &HookHost, filters: &Settings) -> String {
     let mut out = String::new();
     let mut all: Option<Plan> = None;
     for plugin in host.status() {
         for source in &plugin.filters {
             // What a plugin has subscribed with has been compiled before.
-            let Ok(filter) = Filter::parse(source) else { continue };
+            let Ok(filter) = filters.parse(source) else { continue };
             let plan = filter.plan();
             let shown = if source.is_empty() { "everything" } else { source };
             let _ = write!(out, "{}: {shown}\n{}", plugin.name, indented(&plan.render()));
@@ -132,7 +138,7 @@ pub(crate) struct FileHooks {
 
 impl FileHooks {
     /// Loads the plugins of `dir`. Their logs and alerts go to standard error: standard output has the items.
-    pub(crate) fn start(dir: &Path, args: &PluginArgs, node: &str) -> anyhow::Result<Self> {
+    pub(crate) fn start(dir: &Path, args: &PluginArgs, node: &str, filters: &Settings) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let to_stderr = |line: &str| {
             eprintln!("{line}");
@@ -140,7 +146,7 @@ impl FileHooks {
         };
         let (delivery, emitter) = Delivery::start(&runtime, None, true, Arc::new(to_stderr), Box::new(|_| {}))?;
         let outlet = Outlet { event: emitter.or_show(args.dry_run), line: |line: LogLine| eprintln!("{}: {}", line.plugin, line.text) };
-        let host = host(&Setup { env: &args.env, node, replay: true, now: Timestamp(0) }, Arc::new(outlet))?;
+        let host = host(&Setup { env: &args.env, node, replay: true, now: Timestamp(0), filters, faults: None }, Arc::new(outlet))?;
         load_folder(&host, dir)?;
         Ok(Self { host, delivery, runtime })
     }

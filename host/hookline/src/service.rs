@@ -11,6 +11,7 @@ use hookline_actions::ActionStatus;
 use hookline_bus::Event;
 use hookline_hooks::{Change, Folder, HookHost, LogLevel, LogLine};
 use hookline_item::{Item, Timestamp};
+use hookline_kfl::Settings;
 use hookline_store::{Store, StoreOptions, Writer};
 use hookline_web::{About, Console, Live, Web, WebDeps};
 use std::{
@@ -49,6 +50,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) node: &'a str,
     /// Packets come from a file: nothing is dropped, the reader waits for plugins.
     pub(crate) replay: bool,
+    /// What filters are compiled with.
+    pub(crate) filters: &'a Settings,
     /// What is captured, for people.
     pub(crate) source: String,
     /// Plain text with the counters of the stages before the plugins.
@@ -93,6 +96,7 @@ impl Service {
             console,
             metrics: metrics(&parts.metrics, &delivery),
             now: Arc::new(wall_clock),
+            filters: Arc::new(parts.filters.clone()),
             tables: crate::fields::tables(),
             about: About { version: env!("CARGO_PKG_VERSION").to_owned(), node: parts.node.to_owned(), source: parts.source.clone() },
         };
@@ -170,6 +174,8 @@ fn make_host(parts: &Parts<'_>, console: &Console, emitter: Emitter) -> anyhow::
         node: parts.node,
         replay: parts.replay,
         now: if parts.replay { Timestamp(0) } else { wall_clock() },
+        filters: parts.filters,
+        faults: parts.serve.data.as_ref().map(|folder| folder.join("faults")),
     };
     plugins::host(&setup, Arc::new(outlet))
 }

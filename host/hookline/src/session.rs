@@ -5,6 +5,7 @@ use hookline_capture::{CaptureError, Drained, PacketSource};
 use hookline_dissect::Limits;
 use hookline_hooks::Feeder;
 use hookline_item::{Frame, Item, Timestamp};
+use hookline_packet::Share;
 use std::{
     hash::{BuildHasher as _, Hasher as _},
     sync::Arc,
@@ -30,6 +31,11 @@ impl Session {
         Self { lane, feeder, now: Timestamp(0), items: 0 }
     }
 
+    /// The same as one of several lanes.
+    pub(crate) fn with_share(self, share: Share) -> Self {
+        Self { lane: self.lane.with_share(share), ..self }
+    }
+
     /// Takes what the source has now, up to a batch. `on_item` sees each item after the plugins' feeder has.
     pub(crate) fn drain(
         &mut self,
@@ -45,7 +51,7 @@ impl Session {
             feeder.advance(self.now);
         }
         let packet = self.lane.frame(frame);
-        if let Some(feeder) = self.feeder.as_mut().filter(|f| f.wants_packets()) {
+        if let (Some(packet), Some(feeder)) = (packet, self.feeder.as_mut().filter(|f| f.wants_packets())) {
             feeder.packet(&packet);
         }
         if self.lane.has_items() {

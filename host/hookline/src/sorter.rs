@@ -38,6 +38,14 @@ impl Sorter {
         if self.held > self.held_max { self.spill() } else { Ok(()) }
     }
 
+    /// Takes over the lines of another.
+    pub(crate) fn absorb(&mut self, other: Self) -> io::Result<()> {
+        self.runs.extend(other.runs);
+        self.held += other.held;
+        self.lines.extend(other.lines);
+        if self.held > self.held_max { self.spill() } else { Ok(()) }
+    }
+
     /// Writes all lines in order.
     pub(crate) fn finish(mut self, out: &mut dyn Write) -> io::Result<()> {
         self.lines.sort_by_key(|(key, _)| *key);

@@ -102,6 +102,44 @@ impl Values {
         }
     }
 
+    /// For people, and to be read again by [`Values::from_json`].
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        use serde_json::json;
+        match self {
+            Self::U8s(v) => json!({ "u8s": v }),
+            Self::U64s(v) => json!({ "u64s": v }),
+            Self::S64s(v) => json!({ "s64s": v }),
+            // NaN, the mark of an absent field, is null in JSON.
+            Self::F64s(v) => json!({ "f64s": v }),
+            Self::Texts { ends, bytes } => {
+                let starts = std::iter::once(0).chain(ends.iter().copied());
+                let text = |(start, end): (u32, &u32)| bytes.get(start as usize..*end as usize).map(String::from_utf8_lossy);
+                json!({ "texts": starts.zip(ends).map(text).collect::<Vec<_>>() })
+            }
+        }
+    }
+
+    /// What [`Values::to_json`] gave.
+    pub(crate) fn from_json(value: &serde_json::Value) -> Option<Self> {
+        let (kind, values) = value.as_object()?.iter().next()?;
+        let values = values.as_array()?.iter();
+        Some(match kind.as_str() {
+            "u8s" => Self::U8s(values.map(|v| v.as_u64().and_then(|n| n.try_into().ok())).collect::<Option<_>>()?),
+            "u64s" => Self::U64s(values.map(serde_json::Value::as_u64).collect::<Option<_>>()?),
+            "s64s" => Self::S64s(values.map(serde_json::Value::as_i64).collect::<Option<_>>()?),
+            "f64s" => Self::F64s(values.map(|v| v.as_f64().unwrap_or(f64::NAN)).collect()),
+            "texts" => {
+                let (mut ends, mut bytes) = (Vec::new(), Vec::new());
+                for value in values {
+                    bytes.extend_from_slice(value.as_str()?.as_bytes());
+                    ends.push(u32::try_from(bytes.len()).ok()?);
+                }
+                Self::Texts { ends, bytes }
+            }
+            _ => return None,
+        })
+    }
+
     /// Empties it for the next batch; room for a few long texts is given back.
     fn clear(&mut self) {
         match self {

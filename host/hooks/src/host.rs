@@ -3,12 +3,13 @@
 use crate::{
     Outbox,
     engine::{Compiler, digest},
+    fault::{Call, Hook},
     feeder::{Feeder, Plan, Planned},
     instance::{Instance, Program},
     manifest::Manifest,
     state::{Identity, KindOf, Shown, Surroundings},
     stats::{Counts, State, Stats},
-    worker::{Queue, Work, Worker},
+    worker::{Faults, Queue, Work, Worker},
 };
 use hookline_item::Timestamp;
 use std::{
@@ -36,6 +37,10 @@ pub struct Options {
     pub env: BTreeMap<String, String>,
     /// Kinds of fields, over all protocols.
     pub kind_of: Box<KindOf>,
+    /// What filters are compiled with: the user's macros.
+    pub filters: hookline_kfl::Settings,
+    /// Folder in which calls that failed are kept for [`HookHost::reproduce`]; `None` keeps none. They hold traffic.
+    pub faults: Option<PathBuf>,
     /// Whether packets come from a file: then nothing is dropped, and the reader waits for slow plugins.
     pub replay: bool,
     /// The clock before the first packet: the wall clock in live capture, zero in a replay.
@@ -88,6 +93,15 @@ pub struct Verdict {
     pub failed: bool,
     /// The item to show in its place, as JSON.
     pub replacement: Option<String>,
+}
+
+/// What became of a call that failed before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reproduced {
+    /// It failed again; the text says how.
+    Failed(String),
+    /// It returned: the fault was mended, or it needs what the plugin had seen before.
+    Returned,
 }
 
 /// A plugin could not be loaded.
@@ -175,6 +189,8 @@ impl HookHost {
             node: options.node,
             env: options.env,
             kind_of: options.kind_of,
+            filters: options.filters,
+            faults: options.faults,
         };
         let inner = Inner {
             compiler: Arc::new(compiler),
@@ -226,7 +242,8 @@ impl HookHost {
         known.stats.set_state(state, Some(reason.to_owned()));
     }
 
-    fn start(&self, name: &str, code: Code, manifest: Manifest, stats: &Arc<Stats>) -> Result<(), String> {
+    /// Compiles, links and starts a plugin on this thread.
+    fn instance(&self, name: &str, code: Code, manifest: Manifest, stats: &Arc<Stats>) -> Result<(Arc<Program>, Instance), String> {
         let inner = &self.inner;
         let (program, digest, script) = match code {
             Code::Wasm(bytes) => {
@@ -242,6 +259,13 @@ impl HookHost {
         };
         let identity = Arc::new(Identity { name: name.to_owned(), digest, manifest, script });
         let instance = Instance::start(&inner.compiler, &program, &identity, &inner.around, stats, inner.start)?;
+        Ok((program, instance))
+    }
+
+    fn start(&self, name: &str, code: Code, manifest: Manifest, stats: &Arc<Stats>) -> Result<(), String> {
+        let inner = &self.inner;
+        let (program, instance) = self.instance(name, code, manifest, stats)?;
+        let identity = Arc::clone(&instance.state().identity);
         let (queue, inbox) = Queue::new(identity.manifest.run.queue, inner.replay, stats);
         let state = instance.state();
         let planned = Planned {
@@ -260,8 +284,7 @@ impl HookHost {
             around: Arc::clone(&inner.around),
             stats: Arc::clone(stats),
             instance: Some(instance),
-            failures: 0,
-            failed_at: None,
+            faults: Faults::default(),
         };
         let mut plugins = lock(&inner.plugins);
         let known = plugins.entry(name.to_owned()).or_insert_with(|| Loaded::unborn(name, &identity.manifest));
@@ -273,6 +296,22 @@ impl HookHost {
         stats.set_state(State::Running, None);
         inner.publish(&plugins);
         Ok(())
+    }
+
+    /// Calls a plugin with what a call was given that failed: the text of a file in [`Options::faults`].
+    ///
+    /// # Errors
+    /// Why it cannot be called; [`Reproduced::Failed`] is no error.
+    pub fn reproduce(&self, name: &str, code: Code, manifest: Manifest, fault: &str) -> Result<Reproduced, LoadError> {
+        let error = |reason| LoadError { plugin: name.to_owned(), reason };
+        let call = Call::parse(fault).map_err(error)?;
+        let stats = Arc::default();
+        let (_, mut instance) = self.instance(name, code, manifest, &stats).map_err(error)?;
+        let result = match call.hook {
+            Hook::Items => instance.items(call.subscription, call.now, call.count, &call.columns, call.shown()),
+            Hook::Packets => instance.packets(call.subscription, call.now, call.count, &call.columns),
+        };
+        Ok(result.map_or_else(|failure| Reproduced::Failed(failure.text().to_owned()), |()| Reproduced::Returned))
     }
 
     /// Takes a plugin out. Items offered before are still handled.

@@ -14,6 +14,7 @@ mod bindings;
 mod columns;
 mod cron;
 mod engine;
+mod fault;
 mod feeder;
 mod folder;
 mod host;
@@ -28,7 +29,7 @@ mod worker;
 
 pub use feeder::Feeder;
 pub use folder::{Change, Folder, read_plugin};
-pub use host::{Code, HookHost, LoadError, Options, PluginStatus, Verdict};
+pub use host::{Code, HookHost, LoadError, Options, PluginStatus, Reproduced, Verdict};
 pub use manifest::{About, Grants, MEMORY_MAX_MIB, Manifest, Run};
 pub use packet::{PACKET_FIELDS, Packet};
 pub use state::{KindOf, Shown};

@@ -43,6 +43,10 @@ pub struct Run {
     pub log_lines_per_second: u32,
     /// Events (alerts, actions, messages) a second that are taken; more are refused and counted.
     pub events_per_second: u32,
+    /// After so many failures within `quarantine_minutes` it is not started again until a new file comes; 0 = never.
+    pub quarantine_after: u32,
+    /// The minutes in which these failures count.
+    pub quarantine_minutes: u32,
 }
 
 /// `[grants]`: what crosses the wall.
@@ -61,7 +65,17 @@ pub const MEMORY_MAX_MIB: u32 = 512;
 impl Default for Run {
     fn default() -> Self {
         // A batch of 1,024 items costs a Rust hook tens of microseconds, one of 256 a script some milliseconds; 50 ms is far beyond honest work.
-        Self { memory_mib: 64, cpu_ms: 50, job_cpu_ms: 1000, queue: 4096, log_lines_per_second: 1000, events_per_second: 1000 }
+        // Five failures in ten minutes are no accident; a plugin that fails at each start has them within a second.
+        Self {
+            memory_mib: 64,
+            cpu_ms: 50,
+            job_cpu_ms: 1000,
+            queue: 4096,
+            log_lines_per_second: 1000,
+            events_per_second: 1000,
+            quarantine_after: 5,
+            quarantine_minutes: 10,
+        }
     }
 }
 

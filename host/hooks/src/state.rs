@@ -10,10 +10,11 @@ use crate::{
     stats::Stats,
 };
 use hookline_item::{Kind, Object, Path, Timestamp};
-use hookline_kfl::Filter;
+use hookline_kfl::{Filter, Settings};
 use rustix::time::{ClockId, clock_gettime};
 use std::{
     collections::{BTreeMap, HashMap},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -31,6 +32,9 @@ pub(crate) struct Surroundings {
     pub(crate) node: String,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) kind_of: Box<KindOf>,
+    pub(crate) filters: Settings,
+    /// Where calls that failed are kept.
+    pub(crate) faults: Option<PathBuf>,
 }
 
 /// What a plugin is, apart from its code.
@@ -141,11 +145,11 @@ const FILTERS_MAX: usize = 1000;
 
 impl Filters {
     /// The number of the filter `text`; `None` when there are too many.
-    pub(crate) fn compile(&mut self, text: &str) -> Result<Option<u32>, hookline_kfl::Error> {
+    pub(crate) fn compile(&mut self, text: &str, settings: &Settings) -> Result<Option<u32>, hookline_kfl::Error> {
         if let Some(id) = self.by_text.get(text) {
             return Ok(Some(*id));
         }
-        let filter = Filter::parse_for_any(text)?;
+        let filter = settings.parse_for_any(text)?;
         if self.all.len() >= FILTERS_MAX {
             return Ok(None);
         }

@@ -56,10 +56,11 @@ counters! {
     delivered: "Items and packets that its hooks were called with and returned from",
     failed: "Items and packets in calls that trapped or overran",
     dropped_queue_full: "Items and packets dropped because its queue was full",
-    skipped_backoff: "Items and packets skipped while it waited to be restarted",
+    skipped_down: "Items and packets skipped while it waited to be restarted, or was quarantined",
     calls: "Calls of its hooks",
     cpu_ns: "CPU nanoseconds in its hooks",
     traps: "Calls that ended in a trap",
+    quarantines: "Times it was quarantined",
     overruns: "Calls that were ended because their CPU time was used up",
     memory_refused: "Times its memory was not allowed to grow",
     restarts: "New instances after a trap",
@@ -82,8 +83,10 @@ pub enum State {
     Loading,
     /// Its hooks are called.
     Running,
-    /// It trapped and will be started again.
-    Backoff,
+    /// It failed and will be started again.
+    Faulted,
+    /// It failed too often; a new file is waited for.
+    Quarantined,
     /// It could not be started; a new file is waited for.
     Failed,
 }

@@ -4,12 +4,16 @@ use crate::{
     bindings::query_hook,
     columns::Values,
     engine::Compiler,
+    fault::{Failed, Hook},
     instance::{Failure, Instance, Program},
+    manifest::Run,
     state::{Identity, Shown, Surroundings},
     stats::{State, Stats},
 };
+use hookline_bus::{Event, Kind};
 use hookline_item::Timestamp;
 use std::{
+    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -129,7 +133,7 @@ impl Inbox {
 }
 
 /// The wait before the second restart in a row; it doubles up to `BACKOFF_MAX`. The first restart is at once: one bad item must not cost a second of traffic.
-const BACKOFF: Duration = Duration::from_secs(1);
+const BACKOFF: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(300);
 /// After this long without a failure a plugin is taken to be well.
 const WELL_AFTER: Duration = Duration::from_secs(60);
@@ -142,8 +146,39 @@ pub(crate) struct Worker {
     pub(crate) around: Arc<Surroundings>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) instance: Option<Instance>,
-    pub(crate) failures: u32,
-    pub(crate) failed_at: Option<Instant>,
+    pub(crate) faults: Faults,
+}
+
+/// When a plugin failed, of late.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    /// Since it was last well.
+    in_a_row: u32,
+    last: Option<Instant>,
+    /// Those that count for quarantine.
+    recent: VecDeque<Instant>,
+    quarantined: bool,
+}
+
+impl Faults {
+    /// Notes one; says whether it is one too many.
+    fn note(&mut self, at: Instant, run: &Run) -> bool {
+        if self.last.is_some_and(|t| at.duration_since(t) > WELL_AFTER) {
+            self.in_a_row = 0;
+        }
+        self.in_a_row += 1;
+        self.last = Some(at);
+        let window = Duration::from_secs(60 * u64::from(run.quarantine_minutes));
+        self.recent.retain(|t| at.duration_since(*t) <= window);
+        self.recent.push_back(at);
+        self.quarantined = run.quarantine_after > 0 && self.recent.len() >= run.quarantine_after as usize;
+        self.quarantined
+    }
+
+    /// Whether it may be started at `at`.
+    fn may_start(&self, at: Instant) -> bool {
+        !self.quarantined && self.last.is_none_or(|t| at.duration_since(t) >= backoff(self.in_a_row))
+    }
 }
 
 impl Worker {
@@ -169,18 +204,20 @@ impl Worker {
         };
         self.revive(now);
         let Some(instance) = &mut self.instance else {
-            self.stats.skipped_backoff.add(count);
+            self.stats.skipped_down.add(count);
             return;
         };
         let result = match work {
             Work::Items { subscription, now, count, columns, items, back } => {
                 let result = instance.items(subscription, now, count, &columns, Arc::clone(&items));
+                self.keep_fault(&result, (Hook::Items, subscription, now, count), &columns, &items);
                 // A lane that has ended leaves the freeing to us.
                 let _ = back.send(Used { columns, _items: items });
                 result
             }
             Work::Packets { subscription, now, count, columns, back } => {
                 let result = instance.packets(subscription, now, count, &columns);
+                self.keep_fault(&result, (Hook::Packets, subscription, now, count), &columns, &[]);
                 let _ = back.send(Used { columns, _items: Arc::new([]) });
                 result
             }
@@ -192,35 +229,73 @@ impl Worker {
             Ok(()) => self.stats.delivered.add(count),
             Err(failure) => {
                 self.stats.failed.add(count);
-                self.fail(&failure);
+                self.fail(&failure, now);
             }
         }
     }
 
+    /// Keeps what a call that failed was given, where there is a folder for it.
+    fn keep_fault(
+        &self,
+        result: &Result<(), Failure>,
+        (hook, subscription, now, count): (Hook, u32, Timestamp, u32),
+        columns: &[Values],
+        items: &[Shown],
+    ) {
+        let (Err(failure), Some(folder)) = (result, &self.around.faults) else { return };
+        let Identity { name, digest, .. } = &*self.identity;
+        let failed = Failed { plugin: name, digest, error: failure.text(), hook, subscription, now, count, columns, items };
+        match failed.keep(folder) {
+            Ok(file) => tracing::info!(message = "the call that failed is kept", plugin = name, file = %file.display()),
+            Err(error) => tracing::warn!(message = "the call that failed cannot be kept", plugin = name, %error),
+        }
+    }
+
     /// Notes a failure and throws the instance away.
-    fn fail(&mut self, failure: &Failure) {
+    fn fail(&mut self, failure: &Failure, now: Timestamp) {
         match failure {
             Failure::Trap(_) => self.stats.traps.add(1),
             Failure::Overrun(_) => self.stats.overruns.add(1),
         }
         tracing::warn!(message = "a hook failed; its plugin is started anew", plugin = self.identity.name, error = failure.text());
         self.instance = None;
-        self.note_failure(failure.text());
+        self.note_failure(failure.text(), now);
     }
 
-    fn note_failure(&mut self, text: &str) {
-        if self.failed_at.is_some_and(|t| t.elapsed() > WELL_AFTER) {
-            self.failures = 0;
+    fn note_failure(&mut self, text: &str, now: Timestamp) {
+        let run = &self.identity.manifest.run;
+        if !self.faults.note(Instant::now(), run) {
+            self.stats.set_state(State::Faulted, Some(text.to_owned()));
+            return;
         }
-        self.failures += 1;
-        self.failed_at = Some(Instant::now());
-        self.stats.set_state(State::Backoff, Some(text.to_owned()));
+        let reason = format!(
+            "{text}; it failed {} times within {} minutes and is not started again until a new file comes",
+            run.quarantine_after, run.quarantine_minutes
+        );
+        self.stats.quarantines.add(1);
+        self.stats.set_state(State::Quarantined, Some(reason.clone()));
+        self.raise_alert(&reason, now);
+    }
+
+    /// Tells whoever takes care of alerts that the plugin is out of service.
+    fn raise_alert(&self, reason: &str, now: Timestamp) {
+        let Identity { name, digest, .. } = &*self.identity;
+        let event = Event {
+            id: Event::make_id(digest, &format!("quarantine@{}", now.0), self.stats.restarts.get()),
+            kind: Kind::Alert,
+            plugin: name.clone(),
+            node: self.around.node.clone(),
+            time: now,
+            data: serde_json::json!({ "severity": "critical", "title": format!("plugin {name} is quarantined"), "text": reason }),
+        };
+        if !self.around.outbox.event(event) {
+            tracing::error!(message = "no room for the alert that a plugin is quarantined", plugin = name, reason);
+        }
     }
 
     /// Starts the plugin again, if it is down and has waited long enough.
     fn revive(&mut self, now: Timestamp) {
-        let waited = self.failed_at.map_or(Duration::MAX, |t| t.elapsed());
-        if self.instance.is_some() || waited < backoff(self.failures) {
+        if self.instance.is_some() || !self.faults.may_start(Instant::now()) {
             return;
         }
         self.stats.restarts.add(1);
@@ -230,7 +305,7 @@ impl Worker {
                 let error = self.stats.state().1;
                 self.stats.set_state(State::Running, error);
             }
-            Err(text) => self.note_failure(&text),
+            Err(text) => self.note_failure(&text, now),
         }
     }
 }
@@ -249,7 +324,20 @@ mod tests {
 
     #[test]
     fn backoff_doubles_up_to_its_limit() {
-        let seconds: Vec<u64> = (0..13).map(|n| backoff(n).as_secs()).collect();
-        assert_eq!(seconds, [0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+        let tenths: Vec<u128> = (0..15).map(|n| backoff(n).as_millis() / 100).collect();
+        assert_eq!(tenths, [0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3000]);
+    }
+
+    #[test]
+    fn five_failures_in_ten_minutes_are_one_too_many() {
+        let (run, start) = (Run::default(), Instant::now());
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        let mut faults = Faults::default();
+        assert!((0..20).all(|n| !faults.note(at(n * 200), &run)), "one in three minutes");
+        assert!(faults.may_start(at(19 * 200)), "the first restart is at once");
+        assert!(!faults.note(at(3801), &run) && !faults.may_start(at(3801)) && faults.may_start(at(3802)));
+        assert!(faults.note(at(3802), &run) && !faults.may_start(at(1_000_000)));
+        let never = Run { quarantine_after: 0, ..Run::default() };
+        assert!((0..100).all(|_| !Faults::default().note(start, &never)));
     }
 }

@@ -1,10 +1,10 @@
 //! Paths into an item: `response.status`, `request.headers["User-Agent"]`, `request.pathSegments[1]`, `request.*`.
 
-use crate::value::{Object, Value};
+use crate::value::{Field, Object, Value};
 use std::{
     fmt,
     str::FromStr,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 /// One step of a path.
@@ -111,7 +111,35 @@ fn deep_object(o: &dyn Object, name: &str, rest: &[Step], f: &mut dyn FnMut(&Val
 pub struct Reader {
     path: Path,
     /// For each step, where its name stood.
-    places: Vec<AtomicUsize>,
+    places: Vec<Place>,
+}
+
+/// Where a name stood in the table of fields that was looked at last. Tables are few and fixed: the address of one tells it from all others.
+#[derive(Debug, Default)]
+struct Place(AtomicU64);
+
+impl Place {
+    /// Bits of the index.
+    const INDEX: u32 = 16;
+    /// The name is not in the table.
+    const NOWHERE: u64 = (1 << Self::INDEX) - 1;
+
+    /// The field called `name` in `object`, whose fields are not empty.
+    #[inline]
+    fn read<'a>(&self, object: &'a dyn Object, fields: &'static [Field], name: &str) -> Value<'a> {
+        // User space has 47 bits of addresses, on machines with more of them too unless asked for: none is lost.
+        let table = (fields.as_ptr().addr() as u64) << Self::INDEX;
+        let place = self.0.load(Ordering::Relaxed);
+        let index = if place & !Self::NOWHERE == table { place & Self::NOWHERE } else { self.find(table, fields, name) };
+        if index == Self::NOWHERE { Value::Absent } else { object.at(index as usize) }
+    }
+
+    #[cold]
+    fn find(&self, table: u64, fields: &[Field], name: &str) -> u64 {
+        let index = fields.iter().position(|field| field.name == name).map_or(Self::NOWHERE, |at| at as u64);
+        self.0.store(table | index, Ordering::Relaxed);
+        index
+    }
 }
 
 impl Clone for Reader {
@@ -124,7 +152,7 @@ impl Reader {
     /// A reader of `path`.
     #[must_use]
     pub fn new(path: Path) -> Self {
-        let places = path.steps.iter().map(|_| AtomicUsize::new(0)).collect();
+        let places = path.steps.iter().map(|_| Place::default()).collect();
         Self { path, places }
     }
 
@@ -151,12 +179,12 @@ impl Reader {
     pub fn visit(&self, root: &dyn Object, f: &mut dyn FnMut(&Value<'_>)) {
         let mut object = root;
         for (at, (step, place)) in self.path.steps.iter().zip(&self.places).enumerate() {
-            let rest = self.path.steps.get(at..).unwrap_or_default();
             let Step::Name(name) = step else {
-                visit_object(object, rest, f);
+                visit_object(object, self.path.steps.get(at..).unwrap_or_default(), f);
                 return;
             };
-            let value = read(object, name, place);
+            let fields = object.fields();
+            let value = if fields.is_empty() { object.get(name) } else { place.read(object, fields, name) };
             let rest = self.path.steps.get(at + 1..).unwrap_or_default();
             match value {
                 Value::Absent => return,
@@ -169,25 +197,6 @@ impl Reader {
                 }
             }
         }
-    }
-}
-
-/// The value under `name`, found by its place where it stands where it stood before.
-fn read<'a>(object: &'a dyn Object, name: &str, place: &AtomicUsize) -> Value<'a> {
-    let fields = object.fields();
-    if fields.is_empty() {
-        return object.get(name);
-    }
-    let before = place.load(Ordering::Relaxed);
-    if fields.get(before).is_some_and(|field| field.name == name) {
-        return object.at(before);
-    }
-    match fields.iter().position(|field| field.name == name) {
-        Some(index) => {
-            place.store(index, Ordering::Relaxed);
-            object.at(index)
-        }
-        None => Value::Absent,
     }
 }
 

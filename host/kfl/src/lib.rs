@@ -59,6 +59,22 @@ impl Settings {
     pub fn with_macros(macros: Vec<(String, String)>) -> Self {
         Self { macros, ..Self::default() }
     }
+
+    /// Compiles `source`; the empty text matches everything. Names that no item has are errors.
+    ///
+    /// # Errors
+    /// The place and kind of the first mistake.
+    pub fn parse(&self, source: &str) -> Result<Filter, Error> {
+        Filter::with(source, kfl1::Names::Known, self)
+    }
+
+    /// Compiles `source` for objects of any shape, as scripts filter them: an unknown name is a field that is not there.
+    ///
+    /// # Errors
+    /// As [`Settings::parse`].
+    pub fn parse_for_any(&self, source: &str) -> Result<Filter, Error> {
+        Filter::with(source, kfl1::Names::Any, self)
+    }
 }
 
 /// A compiled filter.
@@ -71,28 +87,12 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Compiles `source`; the empty text matches everything. Names that no item has are errors.
+    /// Compiles `source` without anybody's settings.
     ///
     /// # Errors
-    /// The place and kind of the first mistake.
+    /// As [`Settings::parse`].
     pub fn parse(source: &str) -> Result<Self, Error> {
-        Self::with(source, kfl1::Names::Known, &Settings::default())
-    }
-
-    /// The same with the user's settings.
-    ///
-    /// # Errors
-    /// As [`Filter::parse`].
-    pub fn parse_with(source: &str, settings: &Settings) -> Result<Self, Error> {
-        Self::with(source, kfl1::Names::Known, settings)
-    }
-
-    /// Compiles `source` for objects of any shape, as scripts filter them: an unknown name is a field that is not there.
-    ///
-    /// # Errors
-    /// As [`Filter::parse`].
-    pub fn parse_for_any(source: &str) -> Result<Self, Error> {
-        Self::with(source, kfl1::Names::Any, &Settings::default())
+        Settings::default().parse(source)
     }
 
     fn with(source: &str, names: kfl1::Names, settings: &Settings) -> Result<Self, Error> {

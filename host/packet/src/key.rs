@@ -36,7 +36,7 @@ impl Key {
 }
 
 #[inline]
-fn words(ip: IpAddr) -> [u64; 2] {
+pub(crate) fn words(ip: IpAddr) -> [u64; 2] {
     match ip {
         IpAddr::V4(ip) => [0, u64::from(ip.to_bits())],
         IpAddr::V6(ip) => {

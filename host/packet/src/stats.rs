@@ -79,6 +79,67 @@ impl Stats {
         self.flows_closed.get(why as usize).copied().unwrap_or_default()
     }
 
+    /// Adds what another lane counted.
+    pub fn add(&mut self, other: &Self) {
+        let Self {
+            frames,
+            bytes,
+            decoded,
+            dropped,
+            fragments,
+            repeated_fragments,
+            reassembled,
+            fragments_dropped,
+            tunnelled,
+            tunnels_too_deep,
+            repeated_chunks,
+            flows_opened,
+            flows_closed,
+            flows_open,
+            retransmitted_bytes,
+            out_of_order_segments,
+            gaps,
+            gap_bytes,
+            stream_bytes,
+            datagram_bytes,
+            held_bytes,
+            holes_over_limit,
+            after_close_bytes,
+            stray_bytes,
+            stray_resets,
+        } = other;
+        let sums = [
+            (&mut self.frames, frames),
+            (&mut self.bytes, bytes),
+            (&mut self.decoded, decoded),
+            (&mut self.fragments, fragments),
+            (&mut self.repeated_fragments, repeated_fragments),
+            (&mut self.reassembled, reassembled),
+            (&mut self.tunnelled, tunnelled),
+            (&mut self.tunnels_too_deep, tunnels_too_deep),
+            (&mut self.repeated_chunks, repeated_chunks),
+            (&mut self.flows_opened, flows_opened),
+            (&mut self.flows_open, flows_open),
+            (&mut self.retransmitted_bytes, retransmitted_bytes),
+            (&mut self.out_of_order_segments, out_of_order_segments),
+            (&mut self.gaps, gaps),
+            (&mut self.gap_bytes, gap_bytes),
+            (&mut self.stream_bytes, stream_bytes),
+            (&mut self.datagram_bytes, datagram_bytes),
+            (&mut self.held_bytes, held_bytes),
+            (&mut self.holes_over_limit, holes_over_limit),
+            (&mut self.after_close_bytes, after_close_bytes),
+            (&mut self.stray_bytes, stray_bytes),
+            (&mut self.stray_resets, stray_resets),
+        ];
+        for (sum, n) in sums {
+            *sum += n;
+        }
+        add_each(&mut self.dropped, dropped);
+        add_each(&mut self.fragments_dropped, fragments_dropped);
+        add_each(&mut self.flows_closed, flows_closed);
+    }
+
     pub(crate) fn drop_frame(&mut self, reason: Reason) {
         if let Some(n) = self.dropped.get_mut(reason as usize) {
             *n += 1;
@@ -96,5 +157,11 @@ impl Stats {
         if let Some(n) = self.flows_closed.get_mut(why as usize) {
             *n += 1;
         }
+    }
+}
+
+fn add_each<const N: usize>(sums: &mut [u64; N], more: &[u64; N]) {
+    for (sum, n) in sums.iter_mut().zip(more) {
+        *sum += n;
     }
 }

@@ -75,7 +75,7 @@ async fn blocking<T: Send + 'static>(f: impl FnOnce() -> Result<T, Problem> + Se
 
 /// `GET /api/items?kfl=&limit=&before=`: newest first; `next` is the `before` of the next page.
 pub(crate) async fn items(State(deps): State<WebDeps>, Query(wanted): Query<Wanted>) -> Answer {
-    let filter = Filter::parse(&wanted.kfl).map_err(|e| Problem::of_filter(&e))?;
+    let filter = deps.filters.parse(&wanted.kfl).map_err(|e| Problem::of_filter(&e))?;
     blocking(move || {
         let query = ItemQuery { filter: &filter, before: wanted.before.map(Cursor), limit: wanted.limit(), now: (deps.now)() };
         let page = deps.store.items(&query)?;
@@ -153,8 +153,8 @@ pub(crate) async fn console(State(deps): State<WebDeps>) -> Json<Value> {
 }
 
 /// `GET /api/kfl?kfl=`: whether this is a filter.
-pub(crate) async fn kfl(Query(wanted): Query<Wanted>) -> Answer {
-    Filter::parse(&wanted.kfl).map_err(|e| Problem::of_filter(&e))?;
+pub(crate) async fn kfl(State(deps): State<WebDeps>, Query(wanted): Query<Wanted>) -> Answer {
+    deps.filters.parse(&wanted.kfl).map_err(|e| Problem::of_filter(&e))?;
     Ok(Json(json!({ "valid": true })))
 }
 

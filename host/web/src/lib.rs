@@ -17,7 +17,7 @@ pub use feed::{Console, Live};
 use axum::{Router, middleware, routing::get};
 use hookline_hooks::HookHost;
 use hookline_item::Timestamp;
-use hookline_kfl::Tables;
+use hookline_kfl::{Settings, Tables};
 use hookline_store::Store;
 use serde::Serialize;
 use std::{future::Future, io, net::SocketAddr, sync::Arc};
@@ -38,6 +38,8 @@ pub struct WebDeps {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// The clock that filters' `now()` means.
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// What filters are compiled with: the user's macros.
+    pub filters: Arc<Settings>,
     /// The fields of each protocol, which filters may name: for completion.
     pub tables: &'static [Tables],
     /// What runs here.

@@ -39,7 +39,7 @@ pub(crate) struct Wanted {
 }
 
 pub(crate) async fn stream(State(deps): State<WebDeps>, Query(wanted): Query<Wanted>, upgrade: WebSocketUpgrade) -> Response {
-    match Filter::parse(&wanted.kfl) {
+    match deps.filters.parse(&wanted.kfl) {
         Ok(filter) => upgrade.max_message_size(MESSAGE_MAX).on_upgrade(|socket| serve(deps, filter, socket)),
         Err(e) => Problem::of_filter(&e).into_response(),
     }
@@ -101,7 +101,7 @@ impl Client {
         };
         let error = match serde_json::from_str::<Wanted>(&text) {
             Err(e) => json!({ "message": format!("this is no message for this server: {e}") }),
-            Ok(wanted) => match Filter::parse(&wanted.kfl) {
+            Ok(wanted) => match self.deps.filters.parse(&wanted.kfl) {
                 Err(e) => filter_error(&e),
                 Ok(filter) => {
                     self.filter = filter;

@@ -8,7 +8,7 @@ const nanoseconds = (p) => (p.delivered ? Math.round(p.cpu_ns / p.delivered) : 0
 const cost = (ns) => (ns >= 1e6 ? (ns / 1e6).toFixed(1) + ' ms' : ns >= 1000 ? (ns / 1000).toFixed(1) + ' µs' : ns + ' ns');
 
 function plugin(p) {
-  const lost = p.dropped_queue_full + p.skipped_backoff;
+  const lost = p.dropped_queue_full + p.skipped_down;
   const cells = [
     el('td', {}, el('b', {}, p.name), el('div', { class: 'faint' }, p.description)),
     el('td', {}, el('span', { class: `state ${p.state}` }, p.state), p.reloads ? ` ${p.reloads} reloads` : ''),

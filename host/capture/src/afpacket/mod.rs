@@ -32,6 +32,9 @@ pub struct AfPacketOptions {
     pub block_timeout: Duration,
     /// How long [`PacketSource::drain`] waits for the first frame.
     pub poll_timeout: Duration,
+    /// Divides the interface's packets among all sockets that name the same group: both directions of a flow, and the fragments of a
+    /// packet, go to one of them.
+    pub fanout: Option<u16>,
 }
 
 impl Default for AfPacketOptions {
@@ -44,6 +47,7 @@ impl Default for AfPacketOptions {
             ring_bytes: 64 << 20,
             block_timeout: Duration::from_millis(5),
             poll_timeout: Duration::from_millis(5),
+            fanout: None,
         }
     }
 }
@@ -85,6 +89,9 @@ impl AfPacket {
         })?;
         if options.promiscuous {
             socket.set_promiscuous(index).map_err(system)?;
+        }
+        if let Some(group) = options.fanout {
+            socket.join_fanout(group).map_err(system)?;
         }
         let skip_outgoing = hardware == ARPHRD_LOOPBACK;
         if skip_outgoing {

@@ -67,6 +67,13 @@ impl Socket {
         self.set("setsockopt(PACKET_ADD_MEMBERSHIP)", libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &request)
     }
 
+    /// Joins a group of sockets among which the kernel divides the packets by a symmetric hash of addresses and ports.
+    pub(super) fn join_fanout(&self, group: u16) -> Result<(), Failed> {
+        let how = libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_DEFRAG;
+        let option = u32::from(group) | how << 16;
+        self.set("setsockopt(PACKET_FANOUT)", libc::SOL_PACKET, libc::PACKET_FANOUT, &option)
+    }
+
     /// Asks the kernel to leave out frames that this machine sends. Kernels before 4.20 cannot: the reader looks itself, too.
     pub(super) fn ignore_outgoing(&self) {
         let yes: libc::c_int = 1;

@@ -1,7 +1,8 @@
 //! `hookline kfl`: is this a filter, and what does it make of these items?
 
 use crate::{
-    cli::{FilterLanguage, Kfl, MacroArgs},
+    cli::{FilterLanguage, Kfl},
+    config::Config,
     delivery::wall_clock,
     error::usage,
     fields::tables,
@@ -14,12 +15,12 @@ use std::{
     path::Path,
 };
 
-pub(crate) fn run(args: &Kfl) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Kfl, config: &Config) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if args.complete {
         return complete(args, &mut out);
     }
-    let filter = parse(&args.filter, &args.macros, args.json)?;
+    let filter = parse(&args.filter, &config.settings(&args.macros)?, args.json)?;
     if let Some(language) = args.to {
         let translated = filter.to_language(language.into()).map_err(|e| usage(e.to_string()))?;
         return Ok(writeln!(out, "{translated}")?);
@@ -71,16 +72,8 @@ fn complete(args: &Kfl, out: &mut dyn std::io::Write) -> anyhow::Result<()> {
 }
 
 /// Compiles a filter from the command line; an error is shown with its place.
-pub(crate) fn parse(text: &str, macros: &MacroArgs, json: bool) -> anyhow::Result<Filter> {
-    let pair = |text: &String| {
-        let (name, filter) = text.split_once('=').map(|(n, f)| (n.trim(), f.trim())).unwrap_or_default();
-        let is_name =
-            name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic()) && name.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric());
-        if is_name { Ok((name.to_owned(), filter.to_owned())) } else { Err(usage(format!("--macro {text}: write NAME=FILTER"))) }
-    };
-    let mut settings = Settings::with_macros(macros.macros.iter().map(pair).collect::<Result<_, _>>()?);
-    settings.compat = macros.kfl_compat;
-    Filter::parse_with(text, &settings).map_err(|e| {
+pub(crate) fn parse(text: &str, settings: &Settings, json: bool) -> anyhow::Result<Filter> {
+    settings.parse(text).map_err(|e| {
         if json {
             let said = json!({ "valid": false, "line": e.line, "column": e.column, "start": e.span.start, "end": e.span.end, "message": e.message, "help": e.help });
             return usage(said.to_string());

@@ -3,54 +3,111 @@
 use crate::{
     cli::{Format, Read},
     commands::kfl,
+    config::Config,
     error,
+    lane::Counted,
     output::Printer,
     plugins::{FILE_NODE, FileHooks, explain_filters},
     session::Session,
 };
 use anyhow::Context as _;
-use hookline_capture::{CaptureError, Drained, PacketSource, Position, file::FileSource};
+use hookline_capture::{CaptureError, Drained, PacketSource, Position, SourceStats, file::FileSource};
 use hookline_item::{Item, Timestamp};
+use hookline_kfl::Filter;
+use hookline_packet::Share;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
-    io::{BufWriter, IsTerminal as _},
+    io::{self, BufWriter, IsTerminal as _},
     sync::Arc,
 };
 
-pub(crate) fn run(args: &Read) -> anyhow::Result<()> {
-    let filter = kfl::parse(&args.kfl, &args.macros, false)?;
+pub(crate) fn run(args: &Read, config: &Config) -> anyhow::Result<()> {
+    let settings = config.settings(&args.macros)?;
+    let filter = kfl::parse(&args.kfl, &settings, false)?;
     if filter.redacts() && !matches!(args.format, Format::Ndjson | Format::Summary | Format::None) {
         return Err(error::usage("redact() hides values in JSON: give --format ndjson".to_owned()));
     }
+    let sources = open(args, &filter)?;
     let limits = args.dissect.limits()?;
-    let mut source = FileSource::open(&args.file).map_err(error::capture)?;
     let node = args.plugins.node.as_deref().unwrap_or(FILE_NODE);
-    let hooks = args.plugins.plugins.as_deref().map(|dir| FileHooks::start(dir, &args.plugins, node)).transpose()?;
+    let hooks = args.plugins.plugins.as_deref().map(|dir| FileHooks::start(dir, &args.plugins, node, &settings)).transpose()?;
     if let Some(hooks) = hooks.as_ref().filter(|_| args.plugins.explain_filters) {
-        eprint!("{}", explain_filters(&hooks.host));
+        eprint!("{}", explain_filters(&hooks.host, &settings));
     }
-    let mut session = Session::new(node, &source, hooks.as_ref().map(|h| h.host.feeder()), limits);
-    let mut printer = Printer::new(args.format);
+    let lane = |(source, share)| {
+        let feeder = hooks.as_ref().map(|h| h.host.feeder());
+        let session = Session::new(node, &source, feeder, Arc::clone(&limits)).with_share(share);
+        read_lane(source, session, &filter, args.format)
+    };
+    let mut done = lanes(sources, &lane).into_iter();
+    let Some(mut sum) = done.next() else { return Ok(()) };
+    let mut cannot_keep = sum.failed.take();
+    for mut lane in done {
+        // Every lane has read the whole file: what it is like has been counted.
+        lane.counted.source = SourceStats::default();
+        sum.counted.add(&lane.counted);
+        cannot_keep = cannot_keep.or(lane.failed.take()).or(sum.printer.absorb(lane.printer).err());
+    }
+    if let Some(error) = cannot_keep {
+        return Err(error).context("cannot keep items in order: the temporary folder cannot be written");
+    }
+    sum.printer.finish(&sum.counted, &mut BufWriter::with_capacity(1 << 16, io::stdout().lock())).context("cannot write")?;
+    if let Some(hooks) = hooks {
+        hooks.finish();
+    }
+    // What could be read has been printed; only now the damage is told.
+    sum.result.map_err(error::capture)
+}
+
+/// The file, once for each lane: reading it again is cheaper than handing frames from thread to thread.
+fn open(args: &Read, filter: &Filter) -> anyhow::Result<Vec<(FileSource, Share)>> {
+    let lanes = u32::from(args.lanes.lanes);
+    if lanes > 1 && args.file.as_os_str() == "-" {
+        return Err(error::usage("--lanes: each lane reads the capture, and standard input can be read once only; give a file"));
+    }
+    if lanes > 1 && filter.limit().is_some() {
+        return Err(error::usage("limit() lets the first items through, and lanes do not know of each other's: leave --lanes out"));
+    }
+    let open = |lane| Ok((FileSource::open(&args.file).map_err(error::capture)?, Share::of_all(lane, lanes)));
+    (0..lanes).map(open).collect()
+}
+
+/// Runs each lane on a thread of its own, the first one on this.
+fn lanes(sources: Vec<(FileSource, Share)>, run: &(impl Fn((FileSource, Share)) -> LaneRead + Sync)) -> Vec<LaneRead> {
+    let mut sources = sources.into_iter();
+    let first = sources.next();
+    std::thread::scope(|scope| {
+        let others: Vec<_> = sources.map(|source| scope.spawn(move || run(source))).collect();
+        let first = first.map(run);
+        let joined = others.into_iter().map(|o| o.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        first.into_iter().chain(joined).collect()
+    })
+}
+
+/// What a lane made of the capture.
+struct LaneRead {
+    printer: Printer,
+    counted: Counted,
+    /// What is wrong with the capture.
+    result: Result<(), CaptureError>,
+    /// Why items could not be kept.
+    failed: Option<io::Error>,
+}
+
+fn read_lane(mut source: FileSource, mut session: Session, filter: &Filter, format: Format) -> LaneRead {
+    let mut printer = Printer::new(format);
     let mut matched = 0;
     let mut failed = None;
     let mut on_item = |item: Arc<Item>, now: Timestamp| {
         let wanted = filter.matches(item.as_ref(), now) && filter.limit().is_none_or(|limit| matched < limit);
         if wanted && failed.is_none() {
             matched += 1;
-            failed = printer.item(&item, &filter).err();
+            failed = printer.item(&item, filter).err();
         }
     };
     let result = pass(&mut source, &mut session, &mut on_item);
-    if let Some(error) = failed {
-        return Err(error).context("cannot keep items in order: the temporary folder cannot be written");
-    }
-    let counted = crate::lane::Counted { matched, ..session.counted(&mut source) };
-    printer.finish(&counted, &mut BufWriter::with_capacity(1 << 16, std::io::stdout().lock())).context("cannot write")?;
-    if let Some(hooks) = hooks {
-        hooks.finish();
-    }
-    // What could be read has been printed; only now the damage is told.
-    result.map_err(error::capture)
+    let counted = Counted { matched, ..session.counted(&mut source) };
+    LaneRead { printer, counted, result, failed }
 }
 
 /// Takes the whole source through the session, with a progress bar where somebody looks on.
@@ -82,7 +139,7 @@ fn progress_bar(position: Option<Position>) -> Option<ProgressBar> {
     /// A second's work, or more.
     const LARGE: u64 = 64 << 20;
     let total = position?.total.filter(|t| *t > LARGE)?;
-    if !std::io::stderr().is_terminal() {
+    if !io::stderr().is_terminal() {
         return None;
     }
     let bar = ProgressBar::new(total);

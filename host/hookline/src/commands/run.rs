@@ -2,6 +2,7 @@
 
 use crate::{
     cli::Run,
+    config::Config,
     counters::Counters,
     delivery::wall_clock,
     error, plugins,
@@ -13,6 +14,7 @@ use hookline_capture::{
     afpacket::{AfPacket, AfPacketOptions},
 };
 use hookline_item::{Item, Timestamp};
+use hookline_packet::Share;
 use std::{
     sync::{
         Arc,
@@ -24,11 +26,11 @@ use std::{
 /// How often counters are handed to the API.
 const COUNTERS_EVERY: Duration = Duration::from_millis(500);
 
-pub(crate) fn run(args: &Run) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Run, config: &Config) -> anyhow::Result<()> {
     let node = plugins::node_name(args.plugins.node.as_deref());
+    let filters = config.settings(&args.macros)?;
     let limits = args.dissect.limits()?;
-    let options = AfPacketOptions { promiscuous: args.promiscuous, ..AfPacketOptions::default() };
-    let mut source = AfPacket::open(&args.interface, &options).map_err(error::capture)?;
+    let mut sources = open(args)?;
     let counters = Counters::default();
     let rendered = counters.clone();
     let parts = Parts {
@@ -36,20 +38,40 @@ pub(crate) fn run(args: &Run) -> anyhow::Result<()> {
         plugins: &args.plugins,
         node: &node,
         replay: false,
+        filters: &filters,
         source: format!("interface {}", args.interface),
         metrics: Arc::new(move || rendered.render()),
     };
     let service = Service::start(&parts, Arc::new(line_sink))?;
     eprintln!("capturing on {}; dashboard: {} (Ctrl-C ends)", args.interface, service.url());
     if args.plugins.explain_filters {
-        eprint!("{}", plugins::explain_filters(&service.host));
+        eprint!("{}", plugins::explain_filters(&service.host, &filters));
     }
-    let mut session = Session::new(&node, &source, Some(service.host.feeder()), limits);
-    let result = watch(&mut source, &mut session, &service.stop_flag(), &counters, &mut service.on_item());
+    let stop = service.stop_flag();
+    let lane = |(lane, source): (usize, &mut AfPacket)| {
+        let share = Share::divided(u32::try_from(lane).unwrap_or(0), args.lanes.lanes.into());
+        let mut session = Session::new(&node, source, Some(service.host.feeder()), Arc::clone(&limits)).with_share(share);
+        let result = watch(source, &mut session, &stop, &counters.of_lane(lane), &mut service.on_item());
+        // A lane that fails ends the others: half of the traffic would look like loss.
+        stop.store(true, Ordering::Relaxed);
+        result
+    };
+    let results: Vec<Result<(), CaptureError>> = std::thread::scope(|scope| {
+        let lanes: Vec<_> = sources.iter_mut().enumerate().map(|source| scope.spawn(|| lane(source))).collect();
+        lanes.into_iter().map(|l| l.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    });
     eprintln!("ending: {} items from {} frames", counters.items(), counters.frames());
-    drop(session);
     service.finish();
-    result.map_err(error::capture)
+    results.into_iter().collect::<Result<(), _>>().map_err(error::capture)
+}
+
+/// The interface, once for each lane; the kernel divides its packets among them.
+fn open(args: &Run) -> anyhow::Result<Vec<AfPacket>> {
+    let lanes = args.lanes.lanes;
+    // Groups are the machine's: the process's number keeps two captures apart.
+    let fanout = (lanes > 1).then(|| (std::process::id() & 0xffff) as u16);
+    let options = AfPacketOptions { promiscuous: args.promiscuous, fanout, ..AfPacketOptions::default() };
+    (0..lanes).map(|_| AfPacket::open(&args.interface, &options).map_err(error::capture)).collect()
 }
 
 /// Alerts and the `log` action go to standard output.

@@ -6,6 +6,7 @@ use crate::{
         read::pass,
         run::{line_sink, watch},
     },
+    config::Config,
     counters::Counters,
     delivery::{Delivery, wall_clock},
     error::{self, usage},
@@ -22,7 +23,7 @@ use hookline_hooks::{Code, LogLevel, LogLine, Manifest, read_plugin};
 use hookline_item::Timestamp;
 use std::sync::{Arc, atomic::AtomicBool};
 
-pub(crate) fn run(args: &ScriptRun) -> anyhow::Result<()> {
+pub(crate) fn run(args: &ScriptRun, config: &Config) -> anyhow::Result<()> {
     let (code, _) = read_plugin(&args.file).map_err(usage)?;
     if !matches!(code, Code::Script(..)) {
         return Err(usage(format!("{}: give a .js file", args.file.display())));
@@ -37,7 +38,10 @@ pub(crate) fn run(args: &ScriptRun) -> anyhow::Result<()> {
     };
     let node = if replay { FILE_NODE.to_owned() } else { plugins::node_name(None) };
     let now = if replay { Timestamp(0) } else { wall_clock() };
-    let host = plugins::host(&Setup { env: &args.env, node: &node, replay, now }, Arc::new(outlet))?;
+    let host = plugins::host(
+        &Setup { env: &args.env, node: &node, replay, now, filters: &config.settings(&args.macros)?, faults: None },
+        Arc::new(outlet),
+    )?;
     // Who runs a script by hand trusts it with what it is given.
     host.load(&name_of(&args.file), code, Manifest::trusted())?;
     let result = match (&args.read, &args.interface) {

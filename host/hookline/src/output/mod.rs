@@ -54,6 +54,12 @@ impl Printer {
         }
     }
 
+    /// Takes over what another lane printed.
+    pub(crate) fn absorb(&mut self, other: Self) -> io::Result<()> {
+        self.summary.absorb(other.summary);
+        self.sorter.absorb(other.sorter)
+    }
+
     /// Writes everything. A reader that has gone away (`| head`) is no error.
     pub(crate) fn finish(self, counted: &Counted, out: &mut dyn Write) -> io::Result<()> {
         let result = match self.format {

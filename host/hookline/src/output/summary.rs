@@ -22,6 +22,15 @@ impl Summary {
         self.errors += u64::from(item.error.is_some());
     }
 
+    /// Adds what another lane counted.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        for (abbr, statuses) in other.protocols {
+            let sums = self.protocols.entry(abbr).or_default();
+            statuses.into_iter().for_each(|(status, n)| *sums.entry(status).or_default() += n);
+        }
+        self.errors += other.errors;
+    }
+
     pub(crate) fn write(&self, counted: &Counted, out: &mut dyn Write) -> io::Result<()> {
         let streams = &counted.streams;
         writeln!(out, "frames       {:>12}   {} bytes", streams.frames, streams.bytes)?;

@@ -1,6 +1,8 @@
 //! `hookline plugin check`: would the host take this plugin, and what would it be?
 
 use crate::{
+    cli::MacroArgs,
+    config::Config,
     error::usage,
     plugin::name_of,
     plugins::{FILE_NODE, Outlet, Setup, host},
@@ -9,11 +11,21 @@ use hookline_hooks::{LogLine, PluginStatus, read_plugin};
 use hookline_item::Timestamp;
 use std::{io::Write as _, path::Path, sync::Arc};
 
-pub(crate) fn run(file: &Path, json: bool) -> anyhow::Result<()> {
+pub(crate) fn run(file: &Path, json: bool, config: &Config) -> anyhow::Result<()> {
     let (code, manifest) = read_plugin(file).map_err(usage)?;
     let grants = manifest.grants.clone();
     let outlet = Outlet { event: |_| true, line: |line: LogLine| eprintln!("{}: {}", line.plugin, line.text) };
-    let host = host(&Setup { env: &[], node: FILE_NODE, replay: true, now: Timestamp(0) }, Arc::new(outlet))?;
+    let host = host(
+        &Setup {
+            env: &[],
+            node: FILE_NODE,
+            replay: true,
+            now: Timestamp(0),
+            filters: &config.settings(&MacroArgs::default())?,
+            faults: None,
+        },
+        Arc::new(outlet),
+    )?;
     host.load(&name_of(file), code, manifest)?;
     let Some(status) = host.status().pop() else { anyhow::bail!("the plugin is gone") };
     host.finish();

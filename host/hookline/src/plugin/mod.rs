@@ -6,18 +6,22 @@ mod new;
 mod test;
 mod toolchain;
 
-use crate::cli::Plugin;
+use crate::{cli::Plugin, config::Config};
+use std::path::Path;
 
-pub(crate) fn run(command: &Plugin) -> anyhow::Result<()> {
+pub(crate) fn run(command: &Plugin, config: &Config) -> anyhow::Result<()> {
     match command {
         Plugin::New { name, lang } => new::run(name, *lang),
         Plugin::Build { dir } => build::run(dir),
-        Plugin::Check { file, json } => check::run(file, *json),
-        Plugin::Test { file, read, expect, env } => test::run(file, read, expect.as_deref(), env),
+        Plugin::Check { file, json } => check::run(file, *json, config),
+        Plugin::Test { file, repro: Some(fault), env, .. } => test::reproduce(file, fault, env, config),
+        Plugin::Test { file, read, expect, env, .. } => {
+            test::run(file, read.as_deref().unwrap_or(Path::new("-")), expect.as_deref(), env, config)
+        }
     }
 }
 
 /// A plugin's name: its file's without the ending.
-pub(crate) fn name_of(file: &std::path::Path) -> String {
+pub(crate) fn name_of(file: &Path) -> String {
     file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }

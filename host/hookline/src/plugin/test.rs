@@ -1,7 +1,9 @@
 //! `hookline plugin test`: a plugin on a capture; what it says is printed, or compared with what is expected.
 
 use crate::{
+    cli::MacroArgs,
     commands::read::pass,
+    config::Config,
     error::{self, usage},
     plugin::name_of,
     plugins::{FILE_NODE, Outlet, Setup, host},
@@ -10,7 +12,7 @@ use crate::{
 use anyhow::Context as _;
 use hookline_bus::Event;
 use hookline_capture::file::FileSource;
-use hookline_hooks::{LogLine, PluginStatus, read_plugin};
+use hookline_hooks::{LogLine, PluginStatus, Reproduced, read_plugin};
 use hookline_item::Timestamp;
 use serde_json::Value;
 use std::{
@@ -19,7 +21,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-pub(crate) fn run(file: &Path, read: &Path, expect: Option<&Path>, env: &[String]) -> anyhow::Result<()> {
+pub(crate) fn run(file: &Path, read: &Path, expect: Option<&Path>, env: &[String], config: &Config) -> anyhow::Result<()> {
     let expected = expect.map(read_expected).transpose()?;
     let (code, manifest) = read_plugin(file).map_err(usage)?;
     let events = Arc::new(Mutex::new(Vec::new()));
@@ -31,7 +33,10 @@ pub(crate) fn run(file: &Path, read: &Path, expect: Option<&Path>, env: &[String
         },
         line: |line: LogLine| eprintln!("{}: {}", line.plugin, line.text),
     };
-    let host = host(&Setup { env, node: FILE_NODE, replay: true, now: Timestamp(0) }, Arc::new(outlet))?;
+    let host = host(
+        &Setup { env, node: FILE_NODE, replay: true, now: Timestamp(0), filters: &config.settings(&MacroArgs::default())?, faults: None },
+        Arc::new(outlet),
+    )?;
     host.load(&name_of(file), code, manifest)?;
     let mut source = FileSource::open(read).map_err(error::capture)?;
     let mut session = Session::new(FILE_NODE, &source, Some(host.feeder()), Arc::default());
@@ -52,6 +57,25 @@ pub(crate) fn run(file: &Path, read: &Path, expect: Option<&Path>, env: &[String
         anyhow::bail!("the plugin failed: {}", status.error.unwrap_or_default());
     }
     expected.map_or(Ok(()), |expected| compare(&expected, &events))
+}
+
+/// Calls the plugin with what a call was given that failed.
+pub(crate) fn reproduce(file: &Path, fault: &Path, env: &[String], config: &Config) -> anyhow::Result<()> {
+    let (code, manifest) = read_plugin(file).map_err(usage)?;
+    let text = std::fs::read_to_string(fault).map_err(|e| usage(format!("{}: {e}", fault.display())))?;
+    let outlet = Outlet {
+        event: |event: Event| {
+            eprintln!("emitted: {}", event.to_cloud_event());
+            true
+        },
+        line: |line: LogLine| eprintln!("{}: {}", line.plugin, line.text),
+    };
+    let filters = config.settings(&MacroArgs::default())?;
+    let host = host(&Setup { env, node: FILE_NODE, replay: true, now: Timestamp(0), filters: &filters, faults: None }, Arc::new(outlet))?;
+    match host.reproduce(&name_of(file), code, manifest, &text)? {
+        Reproduced::Failed(reason) => anyhow::bail!("it failed again: {reason}"),
+        Reproduced::Returned => Ok(eprintln!("it returned: the fault is mended, or it needs what the plugin had seen before")),
+    }
 }
 
 fn tell(status: &PluginStatus) {

@@ -173,3 +173,29 @@ fn ports_are_mapped_and_wrong_mappings_refused() {
     assert_eq!(count("nats=1"), 0);
     assert!(count("nats=6379") > 0);
 }
+
+#[test]
+fn lanes_are_counted_together() {
+    let file = capture("demo/webapp.pcap");
+    let read = |lanes: &str| hookline(&["read", &file, "--format", "summary", "--lanes", lanes]);
+    let (one, three) = (read("1"), read("3"));
+    assert_eq!((one.code, &one.out), (three.code, &three.out), "{}", three.err);
+    assert_eq!(hookline(&["read", "-", "--lanes", "2"]).code, Some(2));
+    let limited = hookline(&["read", &file, "--kfl", "http and limit(1)", "--lanes", "2"]);
+    assert!(limited.code == Some(2) && limited.err.contains("leave --lanes out"), "{}", limited.err);
+}
+
+#[test]
+fn a_configuration_file_gives_macros() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("hookline.toml");
+    std::fs::write(&file, "[filters.macros]\nbroken = 'http and response.status >= 500'\n").unwrap();
+    let config = file.display().to_string();
+    let count = |args: &[&str]| hookline(&[&["--config", &config], args].concat());
+    let read = count(&["read", &capture("demo/webapp.pcap"), "--kfl", "broken", "--format", "ndjson"]);
+    assert_eq!((read.code, read.out.lines().count()), (Some(0), 1), "{}", read.err);
+    std::fs::write(&file, "[filter]\n").unwrap();
+    let wrong = count(&["kfl", "http"]);
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.err.contains(&format!("{config}: TOML parse error at line 1, column 2")), "{}", wrong.err);
+}

@@ -109,7 +109,7 @@ fn a_plugin_that_traps_comes_back_when_a_fixed_file_is_dropped_in() {
     request(shop, "/again");
     until(|| (count("bad", "delivered") > before).then_some(()));
     let good = plugin("good");
-    assert_eq!((&good["failed"], &good["dropped_queue_full"], &good["skipped_backoff"]), (&0.into(), &0.into(), &0.into()));
+    assert_eq!((&good["failed"], &good["dropped_queue_full"], &good["skipped_down"]), (&0.into(), &0.into(), &0.into()));
     running.stop();
 }
 

@@ -7,7 +7,7 @@ use crate::{
 
 impl kfl::Host for State {
     fn compile(&mut self, expr: String) -> Result<u32, Error> {
-        match self.filters.compile(&expr) {
+        match self.filters.compile(&expr, &self.around.filters) {
             Ok(Some(id)) => Ok(id),
             Ok(None) => Err(Error::Quota("too many different filters".to_owned())),
             Err(e) => Err(Error::Invalid(e.to_string())),

@@ -7,7 +7,7 @@ use crate::{
     state::{State, Subscription},
 };
 use hookline_item::{Kind, Path, Step};
-use hookline_kfl::Filter;
+use hookline_kfl::{Filter, Settings};
 use std::time::Duration;
 
 /// Columns of one subscription.
@@ -21,7 +21,7 @@ impl State {
         &self,
         wanted: subscribe::Subscription,
         id: usize,
-        parse: fn(&str) -> Result<Filter, hookline_kfl::Error>,
+        parse: fn(&Settings, &str) -> Result<Filter, hookline_kfl::Error>,
         kind_of: &dyn Fn(&Path) -> Option<Kind>,
     ) -> Result<(Subscription, subscribe::Opened), Error> {
         if !self.subscriptions.open {
@@ -33,7 +33,11 @@ impl State {
         if wanted.fields.len() > FIELDS_MAX {
             return Err(Error::Invalid(format!("{} fields; at most {FIELDS_MAX}", wanted.fields.len())));
         }
-        let filter = parse(&wanted.filter).map_err(|e| Error::Invalid(format!("filter {:?}: {e}", wanted.filter)))?;
+        let filter = parse(&self.around.filters, &wanted.filter).map_err(|e| Error::Invalid(format!("filter {:?}: {e}", wanted.filter)))?;
+        if filter.redacts() || filter.limit().is_some() {
+            let what = "redact() and limit() are for what is shown to people; a plugin's filter says which items it gets";
+            return Err(Error::Invalid(format!("filter {:?}: {what}", wanted.filter)));
+        }
         let columns = wanted.fields.iter().map(|f| {
             let path: Path = f.parse().map_err(|e| Error::Invalid(format!("field {f:?}: {e}")))?;
             let kind = kind_of(&path);
@@ -56,14 +60,14 @@ impl State {
 impl subscribe::Host for State {
     fn items(&mut self, wanted: subscribe::Subscription) -> Result<subscribe::Opened, Error> {
         let id = self.subscriptions.items.len();
-        let (subscription, opened) = self.subscribe(wanted, id, Filter::parse, &*self.around.kind_of)?;
+        let (subscription, opened) = self.subscribe(wanted, id, Settings::parse, &*self.around.kind_of)?;
         self.subscriptions.items.push(subscription);
         Ok(opened)
     }
 
     fn packets(&mut self, wanted: subscribe::Subscription) -> Result<subscribe::Opened, Error> {
         let id = self.subscriptions.packets.len();
-        let (subscription, opened) = self.subscribe(wanted, id, Filter::parse_for_any, &packet_kind)?;
+        let (subscription, opened) = self.subscribe(wanted, id, Settings::parse_for_any, &packet_kind)?;
         self.subscriptions.packets.push(subscription);
         Ok(opened)
     }

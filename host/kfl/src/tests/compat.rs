@@ -6,7 +6,7 @@ use hookline_item::Timestamp;
 
 fn holds(filter: &str) -> bool {
     let settings = Settings { compat: true, ..Settings::default() };
-    let filter = Filter::parse_with(filter, &settings).unwrap_or_else(|e| panic!("{}", e.render(filter)));
+    let filter = settings.parse(filter).unwrap_or_else(|e| panic!("{}", e.render(filter)));
     filter.matches(&item(), Timestamp::new(1_678_675_066, 0))
 }
 
@@ -66,7 +66,7 @@ fn bugs_are_kept() {
 #[test]
 fn what_is_no_filter_is_refused() {
     let settings = Settings { compat: true, ..Settings::default() };
-    let error = |text: &str| Filter::parse_with(text, &settings).unwrap_err().to_string();
+    let error = |text: &str| settings.parse(text).unwrap_err().to_string();
     assert_eq!(error("a ? b"), "1:3: unexpected token \"?\"");
     assert_eq!(error("http and ?"), "1:10: unexpected token \"?\"");
     assert_eq!(error("http and"), "1:9: unexpected end of filter");
@@ -80,7 +80,7 @@ proptest::proptest! {
     #[test]
     fn any_text_is_a_filter_or_an_error(text in "[a-z_.()\\[\\]!=<>\"'0-9 *-]{0,60}") {
         let settings = Settings { compat: true, ..Settings::default() };
-        if let Ok(filter) = Filter::parse_with(&text, &settings) {
+        if let Ok(filter) = settings.parse(&text) {
             let _ = filter.matches(&item(), Timestamp(0));
         }
     }

@@ -125,7 +125,7 @@ fn an_error_is_rendered_with_carets() {
 fn scripts_may_name_any_field() {
     let object: serde_json::Map<_, _> = serde_json::from_str(r#"{"mine":{"n":3}}"#).unwrap();
     assert!(Filter::parse("mine.n == 3").is_err());
-    assert!(Filter::parse_for_any("mine.n == 3").unwrap().matches(&object, Timestamp(0)));
+    assert!(Settings::default().parse_for_any("mine.n == 3").unwrap().matches(&object, Timestamp(0)));
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_set_finds_what_each_filter_finds_alone() {
 proptest! {
     #[test]
     fn any_text_is_a_filter_or_an_error(source in ".{0,200}") {
-        if let Ok(f) = Filter::parse_for_any(&source) {
+        if let Ok(f) = Settings::default().parse_for_any(&source) {
             let _ = f.matches(&item(), Timestamp(0));
         }
     }

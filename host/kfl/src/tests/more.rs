@@ -58,7 +58,7 @@ fn users_have_their_own_macros() {
         ("loop".into(), "loop or http".into()),
         ("bad".into(), "nothing == 1".into()),
     ]);
-    let parse = |text: &str| Filter::parse_with(text, &settings);
+    let parse = |text: &str| settings.parse(text);
     assert!(parse("http and slow_shop").unwrap().matches(&item(), Timestamp(0)));
     assert_eq!(parse("slow_shop and !dns").unwrap().formatted(), "slow_shop and !dns");
     assert_eq!(parse("loop").unwrap_err().message.split(':').next().unwrap(), "in the macro `loop`");
@@ -101,7 +101,7 @@ fn filters_are_formatted() {
         ("cel:conn && src.port in [1, 2]", "conn && src.port in [1, 2]"),
         ("", ""),
     ] {
-        let Ok(filter) = Filter::parse_for_any(source) else {
+        let Ok(filter) = Settings::default().parse_for_any(source) else {
             assert_eq!(want, "", "{source}");
             continue;
         };

@@ -4,11 +4,12 @@ mod paced;
 mod slack;
 
 use crate::{
-    cli::{Demo, PluginArgs, Serve},
+    cli::{Demo, MacroArgs, PluginArgs, Serve},
     commands::{
         read::pass,
         run::{line_sink, watch},
     },
+    config::Config,
     counters::Counters,
     delivery::wall_clock,
     embedded::{DEMO_CAPTURES, DEMO_TEXTS, DNS_ERRORS, HTTP_ERRORS},
@@ -31,7 +32,8 @@ use tempfile::TempDir;
 /// The node's name in the demo.
 const NODE: &str = "demo";
 
-pub(crate) fn run(args: &Demo) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Demo, config: &Config) -> anyhow::Result<()> {
+    let filters = config.settings(&MacroArgs::default())?;
     let folder = plugin_folder()?;
     let slack = slack::start(print_out).context("cannot start the stand-in for Slack")?;
     let plugins = PluginArgs {
@@ -49,6 +51,7 @@ pub(crate) fn run(args: &Demo) -> anyhow::Result<()> {
         plugins: &plugins,
         node: NODE,
         replay: args.once,
+        filters: &filters,
         source: "sample traffic".to_owned(),
         metrics: Arc::new(move || rendered.render()),
     };

@@ -1,0 +1,57 @@
+//! Which packets a lane takes, where several lanes are shown the same ones.
+
+use crate::{Packet, key::words};
+
+/// One lane's share. Packets between the same two addresses fall into the same lane, whichever way they go: both directions of a flow, all
+/// fragments of a packet, and everything inside a tunnel stay together, so that lanes need nothing of each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    lane: u64,
+    lanes: u64,
+    /// Whether the packets of other lanes do not even come here.
+    divided: bool,
+}
+
+impl Share {
+    /// Every packet: there is one lane.
+    pub const ALL: Self = Self { lane: 0, lanes: 1, divided: true };
+
+    /// The share of `lane`, counted from 0, of so many which are all shown every packet.
+    #[must_use]
+    pub fn of_all(lane: u32, lanes: u32) -> Self {
+        Self { lane: lane.into(), lanes: u64::from(lanes).max(1), divided: lanes <= 1 }
+    }
+
+    /// The share of `lane` where the source has divided the packets already, as the kernel's fanout does.
+    #[must_use]
+    pub fn divided(lane: u32, lanes: u32) -> Self {
+        Self { divided: true, ..Self::of_all(lane, lanes) }
+    }
+
+    /// The number of the lane's `n`th stream where frames have no numbers: no other lane has it.
+    pub(crate) fn number(self, n: u64) -> u64 {
+        n.wrapping_mul(self.lanes).wrapping_add(self.lane)
+    }
+
+    /// Whether `packet` is this lane's; what is no packet is the first one's.
+    #[inline]
+    pub(crate) fn takes<R>(self, packet: Result<&Packet<'_>, R>) -> bool {
+        self.divided || packet.map_or(0, |p| addresses(p) % self.lanes) == self.lane
+    }
+}
+
+/// A number that depends on the two addresses, and not on their order.
+fn addresses(packet: &Packet<'_>) -> u64 {
+    let [a, b] = [packet.src, packet.dst].map(|ip| {
+        let [high, low] = words(ip);
+        mixed(high.wrapping_add(mixed(low)))
+    });
+    mixed(a.wrapping_add(b)) >> 32
+}
+
+/// Spreads neighbours far apart (the finalizer of SplitMix64).
+fn mixed(n: u64) -> u64 {
+    let n = (n ^ n >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let n = (n ^ n >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    n ^ n >> 31
+}
