@@ -16,7 +16,7 @@ use bindings::{
     exports::hookline::hooks::{
         items_hook, lifecycle, packets_hook,
         query_hook::{self, Verdict},
-        timer_hook,
+        state_hook, timer_hook,
     },
     hookline::hooks::{
         batch::ItemBatch,
@@ -233,6 +233,16 @@ impl query_hook::Guest for Shim {
 impl timer_hook::Guest for Shim {
     fn on_job(tag: String) -> Result<(), String> {
         call(|vm| &vm.job, |_| Args::Text(tag.clone()))
+    }
+}
+
+/// A script keeps nothing from one version to the next but what it writes.
+impl state_hook::Guest for Shim {
+    fn save() -> Vec<u8> {
+        Vec::new()
+    }
+    fn restore(_: Vec<u8>) -> Result<(), String> {
+        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@ const PLUGINS: &[(&str, &str)] = &[
     ("plugins/dns-errors", "plugins/dist"),
     ("tests/guests/hostile", "tests/guests/dist"),
     ("tests/guests/every-item", "tests/guests/dist"),
+    ("tests/guests/stateful", "tests/guests/dist"),
 ];
 
 /// Builds every guest. Plugins land in `plugins/dist`, the shim in `js-shim/dist`.

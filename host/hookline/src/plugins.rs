@@ -22,8 +22,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) now: Timestamp,
     /// What filters are compiled with.
     pub(crate) filters: &'a Settings,
-    /// Where calls that failed are kept.
-    pub(crate) faults: Option<PathBuf>,
+    /// Folder for what plugins keep, and for calls that failed.
+    pub(crate) data: Option<PathBuf>,
 }
 
 /// A host without plugins.
@@ -37,7 +37,7 @@ pub(crate) fn host(setup: &Setup<'_>, outbox: Arc<dyn Outbox>) -> anyhow::Result
         replay: setup.replay,
         now: setup.now,
         filters: setup.filters.clone(),
-        faults: setup.faults.clone(),
+        data: setup.data.clone(),
     };
     HookHost::new(options, outbox).map_err(anyhow::Error::msg)
 }
@@ -146,7 +146,7 @@ impl FileHooks {
         };
         let (delivery, emitter) = Delivery::start(&runtime, None, true, Arc::new(to_stderr), Box::new(|_| {}))?;
         let outlet = Outlet { event: emitter.or_show(args.dry_run), line: |line: LogLine| eprintln!("{}: {}", line.plugin, line.text) };
-        let host = host(&Setup { env: &args.env, node, replay: true, now: Timestamp(0), filters, faults: None }, Arc::new(outlet))?;
+        let host = host(&Setup { env: &args.env, node, replay: true, now: Timestamp(0), filters, data: None }, Arc::new(outlet))?;
         load_folder(&host, dir)?;
         Ok(Self { host, delivery, runtime })
     }

@@ -175,7 +175,7 @@ fn make_host(parts: &Parts<'_>, console: &Console, emitter: Emitter) -> anyhow::
         replay: parts.replay,
         now: if parts.replay { Timestamp(0) } else { wall_clock() },
         filters: parts.filters,
-        faults: parts.serve.data.as_ref().map(|folder| folder.join("faults")),
+        data: parts.serve.data.clone(),
     };
     plugins::host(&setup, Arc::new(outlet))
 }

@@ -8,6 +8,6 @@ wasmtime::component::bindgen!({
 });
 
 pub(crate) use self::{
-    exports::hookline::hooks::{items_hook, lifecycle, packets_hook, query_hook, timer_hook},
-    hookline::hooks::{batch, config, emit, jobs, kfl, log, metrics, script, subscribe, types},
+    exports::hookline::hooks::{items_hook, lifecycle, packets_hook, query_hook, state_hook, timer_hook},
+    hookline::hooks::{batch, config, emit, jobs, kfl, kv, log, metrics, script, subscribe, types},
 };

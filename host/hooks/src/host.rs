@@ -6,10 +6,11 @@ use crate::{
     fault::{Call, Hook},
     feeder::{Feeder, Plan, Planned},
     instance::{Instance, Program},
+    kv::Stores,
     manifest::Manifest,
     state::{Identity, KindOf, Shown, Surroundings},
     stats::{Counts, State, Stats},
-    worker::{Faults, Queue, Work, Worker},
+    worker::{Faults, Queue, Thread, Work, Worker},
 };
 use hookline_item::Timestamp;
 use std::{
@@ -21,7 +22,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
         mpsc,
     },
-    thread::{self, JoinHandle},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -39,8 +40,8 @@ pub struct Options {
     pub kind_of: Box<KindOf>,
     /// What filters are compiled with: the user's macros.
     pub filters: hookline_kfl::Settings,
-    /// Folder in which calls that failed are kept for [`HookHost::reproduce`]; `None` keeps none. They hold traffic.
-    pub faults: Option<PathBuf>,
+    /// Folder for what plugins keep, and for calls that failed ([`HookHost::reproduce`]), which hold traffic; `None` keeps both in memory, or not.
+    pub data: Option<PathBuf>,
     /// Whether packets come from a file: then nothing is dropped, and the reader waits for slow plugins.
     pub replay: bool,
     /// The clock before the first packet: the wall clock in live capture, zero in a replay.
@@ -121,7 +122,7 @@ struct Loaded {
     identity: Arc<Identity>,
     planned: Option<Planned>,
     hooks: Vec<&'static str>,
-    worker: Option<JoinHandle<()>>,
+    worker: Option<Thread>,
     stats: Arc<Stats>,
     reloads: u64,
 }
@@ -190,7 +191,8 @@ impl HookHost {
             env: options.env,
             kind_of: options.kind_of,
             filters: options.filters,
-            faults: options.faults,
+            faults: options.data.as_ref().map(|folder| folder.join("faults")),
+            stores: Stores::new(options.data.map(|folder| folder.join("kv"))),
         };
         let inner = Inner {
             compiler: Arc::new(compiler),
@@ -374,7 +376,7 @@ impl HookHost {
     /// give it work any more.
     pub fn finish(&self) {
         let mut plugins = lock(&self.inner.plugins);
-        let workers: Vec<JoinHandle<()>> = plugins
+        let workers: Vec<Thread> = plugins
             .values_mut()
             .filter_map(|p| {
                 p.planned = None;

@@ -1,7 +1,7 @@
 //! A plugin's code, linked, and one running instance of it.
 
 use crate::{
-    bindings::{self, items_hook, lifecycle, packets_hook, query_hook, timer_hook},
+    bindings::{self, items_hook, lifecycle, packets_hook, query_hook, state_hook, timer_hook},
     columns::{Values, views},
     engine::{Compiler, Limiter},
     interfaces::{OFFERED, batch::Batch, wasi},
@@ -23,6 +23,7 @@ pub(crate) struct Program {
     packets: Option<packets_hook::GuestIndices>,
     query: Option<query_hook::GuestIndices>,
     timer: Option<timer_hook::GuestIndices>,
+    hand_over: Option<state_hook::GuestIndices>,
     /// Whether it can look at an item beyond its columns: only then are items kept until the call.
     pub(crate) reads_items: bool,
 }
@@ -61,6 +62,7 @@ impl Program {
             packets: hook!("packets-hook", packets_hook),
             query: hook!("query-hook", query_hook),
             timer: hook!("timer-hook", timer_hook),
+            hand_over: hook!("state-hook", state_hook),
             reads_items: reads_items(compiler, &component),
             pre,
         })
@@ -73,6 +75,7 @@ impl Program {
             ("packets", self.packets.is_some()),
             ("query", self.query.is_some()),
             ("timer", self.timer.is_some()),
+            ("state", self.hand_over.is_some()),
         ];
         all.into_iter().filter_map(|(name, there)| there.then_some(name)).collect()
     }
@@ -135,6 +138,9 @@ impl Failure {
     }
 }
 
+/// Bytes that an instance may hand over.
+const HAND_OVER_MAX: usize = 16 << 20;
+
 /// A running instance. After a failure it is of no more use: drop it and start another.
 pub(crate) struct Instance {
     store: Store<State>,
@@ -143,6 +149,7 @@ pub(crate) struct Instance {
     packets: Option<packets_hook::Guest>,
     query: Option<query_hook::Guest>,
     timer: Option<timer_hook::Guest>,
+    hand_over: Option<state_hook::Guest>,
 }
 
 impl Instance {
@@ -182,6 +189,7 @@ impl Instance {
             packets: load!(program.packets),
             query: load!(program.query),
             timer: load!(program.timer),
+            hand_over: load!(program.hand_over),
             store,
         };
         this.store.data_mut().subscriptions.open = true;
@@ -298,6 +306,36 @@ impl Instance {
         due
     }
 
+    /// What the instance hands over to the next version of its plugin; nothing if it fails, or hands over too much.
+    pub(crate) fn save(&mut self, now: Timestamp) -> Option<Vec<u8>> {
+        let hook = self.hand_over.take()?;
+        let budget = self.state().identity.manifest.run.job_budget();
+        let plugin = self.state().identity.name.clone();
+        match self.call(now, budget, |store| hook.call_save(store)) {
+            Ok(state) if state.len() <= HAND_OVER_MAX => Some(state).filter(|s| !s.is_empty()),
+            Ok(state) => {
+                tracing::warn!(message = "a plugin hands over too much; its new version starts without", plugin, bytes = state.len());
+                None
+            }
+            Err(failure) => {
+                tracing::warn!(message = "a plugin failed to hand over its state", plugin, error = failure.text());
+                None
+            }
+        }
+    }
+
+    /// Takes over what the former version saved.
+    pub(crate) fn restore(&mut self, now: Timestamp, state: &[u8]) -> Result<(), Failure> {
+        let Some(hook) = self.hand_over.take() else { return Ok(()) };
+        let budget = self.state().identity.manifest.run.job_budget();
+        let said = self.call(now, budget, |store| hook.call_restore(store, state))?;
+        self.hand_over = Some(hook);
+        if let Err(error) = said {
+            tracing::warn!(message = "a plugin starts without its former version's state", plugin = self.state().identity.name, error);
+        }
+        Ok(())
+    }
+
     /// Tells the guest that it ends.
     pub(crate) fn shutdown(mut self) {
         let budget = self.state().identity.manifest.run.job_budget();
@@ -360,6 +398,7 @@ impl State {
             filters: Filters::default(),
             jobs: Vec::new(),
             series: Vec::new(),
+            kv: None,
             log_quota: Quota::new(run.log_lines_per_second),
             event_quota: Quota::new(run.events_per_second),
             sequence: 0,

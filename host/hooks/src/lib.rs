@@ -20,6 +20,7 @@ mod folder;
 mod host;
 mod instance;
 mod interfaces;
+mod kv;
 mod manifest;
 mod metrics;
 mod packet;

@@ -43,6 +43,8 @@ pub struct Run {
     pub log_lines_per_second: u32,
     /// Events (alerts, actions, messages) a second that are taken; more are refused and counted.
     pub events_per_second: u32,
+    /// KiB of what it keeps (`kv`): keys and values.
+    pub kv_kib: u32,
     /// After so many failures within `quarantine_minutes` it is not started again until a new file comes; 0 = never.
     pub quarantine_after: u32,
     /// The minutes in which these failures count.
@@ -73,6 +75,7 @@ impl Default for Run {
             queue: 4096,
             log_lines_per_second: 1000,
             events_per_second: 1000,
+            kv_kib: 1024,
             quarantine_after: 5,
             quarantine_minutes: 10,
         }

@@ -5,6 +5,7 @@ use crate::{
     columns::Column,
     cron::Cron,
     engine::Limiter,
+    kv::{Kv, Stores},
     manifest::Manifest,
     metrics::{Registry, Series},
     stats::Stats,
@@ -35,6 +36,8 @@ pub(crate) struct Surroundings {
     pub(crate) filters: Settings,
     /// Where calls that failed are kept.
     pub(crate) faults: Option<PathBuf>,
+    /// What plugins keep.
+    pub(crate) stores: Stores,
 }
 
 /// What a plugin is, apart from its code.
@@ -65,6 +68,7 @@ pub(crate) struct State {
     pub(crate) filters: Filters,
     pub(crate) jobs: Vec<Job>,
     pub(crate) series: Vec<Arc<Series>>,
+    pub(crate) kv: Option<Arc<Kv>>,
     pub(crate) log_quota: Quota,
     pub(crate) event_quota: Quota,
     /// How many events the instance has emitted.

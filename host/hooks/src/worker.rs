@@ -61,6 +61,13 @@ pub(crate) struct Used {
 }
 
 impl Work {
+    /// The packets' clock.
+    fn now(&self) -> Timestamp {
+        match self {
+            Self::Items { now, .. } | Self::Packets { now, .. } | Self::Query { now, .. } | Self::Tick { now } => *now,
+        }
+    }
+
     /// Items and packets in it.
     fn count(&self) -> u64 {
         match self {
@@ -138,6 +145,9 @@ const BACKOFF_MAX: Duration = Duration::from_secs(300);
 /// After this long without a failure a plugin is taken to be well.
 const WELL_AFTER: Duration = Duration::from_secs(60);
 
+/// A worker's thread; it ends with what its instance hands over.
+pub(crate) type Thread = JoinHandle<Option<Vec<u8>>>;
+
 /// A plugin and its thread's state.
 pub(crate) struct Worker {
     pub(crate) compiler: Arc<Compiler>,
@@ -183,25 +193,35 @@ impl Faults {
 
 impl Worker {
     /// Works until the queue's last sender is gone. `predecessor`, the worker of the plugin's former version, is waited for, so that
-    /// the new version's work comes after all of the old one's.
-    pub(crate) fn run(mut self, inbox: &Inbox, predecessor: Option<JoinHandle<()>>) {
-        if let Some(former) = predecessor {
-            // If it panicked, its end has come all the same.
-            let _ = former.join();
+    /// the new version's work comes after all of the old one's. Returns what the instance hands over.
+    pub(crate) fn run(mut self, inbox: &Inbox, predecessor: Option<Thread>) -> Option<Vec<u8>> {
+        // If it panicked, its end has come all the same.
+        if let Some(state) = predecessor.and_then(|former| former.join().ok().flatten()) {
+            self.restore(&state);
         }
+        let mut now = Timestamp(0);
         while let Some(work) = inbox.next() {
+            now = work.now();
             self.handle(work);
         }
-        if let Some(instance) = self.instance.take() {
-            instance.shutdown();
+        let mut instance = self.instance.take()?;
+        let state = instance.save(now);
+        instance.shutdown();
+        state
+    }
+
+    /// Gives the instance what the former version's handed over.
+    fn restore(&mut self, state: &[u8]) {
+        let Some(instance) = &mut self.instance else { return };
+        let now = instance.state().now;
+        if let Err(failure) = instance.restore(now, state) {
+            self.fail(&failure, now);
         }
     }
 
     fn handle(&mut self, work: Work) {
         let count = work.count();
-        let now = match &work {
-            Work::Items { now, .. } | Work::Packets { now, .. } | Work::Query { now, .. } | Work::Tick { now } => *now,
-        };
+        let now = work.now();
         self.revive(now);
         let Some(instance) = &mut self.instance else {
             self.stats.skipped_down.add(count);

@@ -116,7 +116,7 @@ pub struct Reader {
 
 /// Where a name stood in the table of fields that was looked at last. Tables are few and fixed: the address of one tells it from all others.
 #[derive(Debug, Default)]
-struct Place(AtomicU64);
+pub struct Place(AtomicU64);
 
 impl Place {
     /// Bits of the index.
@@ -124,22 +124,31 @@ impl Place {
     /// The name is not in the table.
     const NOWHERE: u64 = (1 << Self::INDEX) - 1;
 
-    /// The field called `name` in `object`, whose fields are not empty.
+    /// Where `name` is in `fields`.
     #[inline]
-    fn read<'a>(&self, object: &'a dyn Object, fields: &'static [Field], name: &str) -> Value<'a> {
-        // User space has 47 bits of addresses, on machines with more of them too unless asked for: none is lost.
+    #[must_use]
+    pub fn index(&self, fields: &'static [Field], name: &str) -> Option<usize> {
+        // Addresses of programs have 47 bits: none is lost.
         let table = (fields.as_ptr().addr() as u64) << Self::INDEX;
         let place = self.0.load(Ordering::Relaxed);
-        let index = if place & !Self::NOWHERE == table { place & Self::NOWHERE } else { self.find(table, fields, name) };
-        if index == Self::NOWHERE { Value::Absent } else { object.at(index as usize) }
+        let index = if place & !Self::NOWHERE == table { place & Self::NOWHERE } else { self.look(table, fields, name) };
+        (index != Self::NOWHERE).then_some(index as usize)
     }
 
     #[cold]
-    fn find(&self, table: u64, fields: &[Field], name: &str) -> u64 {
+    fn look(&self, table: u64, fields: &[Field], name: &str) -> u64 {
         let index = fields.iter().position(|field| field.name == name).map_or(Self::NOWHERE, |at| at as u64);
         self.0.store(table | index, Ordering::Relaxed);
         index
     }
+}
+
+/// What a path leads to in one object.
+pub enum Found<'a> {
+    /// One value, or [`Value::Absent`].
+    One(Value<'a>),
+    /// What may be several: those that the path's steps from this one on name below a value.
+    Below(Value<'a>, usize),
 }
 
 impl Clone for Reader {
@@ -164,8 +173,12 @@ impl Reader {
 
     /// Calls `f` with the first value that the path names in `root`, or with [`Value::Absent`].
     pub fn first(&self, root: &dyn Object, f: impl FnOnce(&Value<'_>)) {
+        let below = match self.find(root) {
+            Found::One(value) => return f(&value),
+            Found::Below(value, at) => (value, at),
+        };
         let mut f = Some(f);
-        self.visit(root, &mut |value| {
+        self.visit_below(&below.0, below.1, &mut |value| {
             if let Some(f) = f.take() {
                 f(value);
             }
@@ -177,26 +190,35 @@ impl Reader {
 
     /// Calls `f` with each value that the path names in `root`, as [`Path::visit`] does.
     pub fn visit(&self, root: &dyn Object, f: &mut dyn FnMut(&Value<'_>)) {
+        match self.find(root) {
+            Found::One(Value::Absent) => {}
+            Found::One(value) => f(&value),
+            Found::Below(value, at) => self.visit_below(&value, at, f),
+        }
+    }
+
+    /// Calls `f` with each value that the steps from `at` on name below `value`: the rest of what [`Reader::find`] gave.
+    pub fn visit_below(&self, value: &Value<'_>, at: usize, f: &mut dyn FnMut(&Value<'_>)) {
+        visit(value, self.path.steps.get(at..).unwrap_or_default(), f);
+    }
+
+    /// Follows the path from name to name, as far as there is one value only.
+    #[inline]
+    #[must_use]
+    pub fn find<'a>(&self, root: &'a dyn Object) -> Found<'a> {
         let mut object = root;
+        let last = self.places.len().saturating_sub(1);
         for (at, (step, place)) in self.path.steps.iter().zip(&self.places).enumerate() {
-            let Step::Name(name) = step else {
-                visit_object(object, self.path.steps.get(at..).unwrap_or_default(), f);
-                return;
-            };
-            let fields = object.fields();
-            let value = if fields.is_empty() { object.get(name) } else { place.read(object, fields, name) };
-            let rest = self.path.steps.get(at + 1..).unwrap_or_default();
-            match value {
-                Value::Absent => return,
-                value if rest.is_empty() => return f(&value),
+            let Step::Name(name) = step else { return Found::Below(Value::Object(object), at) };
+            match object.read(name, place) {
+                value if at == last => return Found::One(value),
                 Value::Object(below) => object = below,
+                Value::Absent => return Found::One(Value::Absent),
                 // What is made for the asking does not outlive this step.
-                value => {
-                    visit(&value, rest, f);
-                    return;
-                }
+                value => return Found::Below(value, at + 1),
             }
         }
+        Found::One(Value::Absent)
     }
 }
 

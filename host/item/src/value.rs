@@ -1,5 +1,6 @@
 //! Values inside an item: borrowed and lazy, so that what nobody asks for is never built.
 
+use crate::Place;
 use std::borrow::Cow;
 
 /// One value, borrowed from the item that it is part of.
@@ -76,9 +77,9 @@ pub trait Object {
     /// The value under `name`.
     fn get(&self, name: &str) -> Value<'_>;
 
-    /// The value of the field at `index` of [`Object::fields`], without comparing names.
-    fn at(&self, _index: usize) -> Value<'_> {
-        Value::Absent
+    /// What [`Object::get`] gives, found where it stood before: `place` is of this name alone.
+    fn read(&self, name: &str, _place: &Place) -> Value<'_> {
+        self.get(name)
     }
 
     /// Calls `f` with each name and value, in order. Absent values may be among them.
@@ -279,7 +280,7 @@ macro_rules! object {
                     _ => $crate::Value::Absent,
                 }
             }
-            fn at(&self, index: usize) -> $crate::Value<'_> {
+            fn read(&self, name: &str, place: &$crate::Place) -> $crate::Value<'_> {
                 static GETTERS: &[for<'a> fn(&'a $t) -> $crate::Value<'a>] = &[$({
                     #[allow(unused_variables)]
                     fn get<'a>($this: &'a $t) -> $crate::Value<'a> {
@@ -287,7 +288,7 @@ macro_rules! object {
                     }
                     get
                 }),*];
-                GETTERS.get(index).map_or($crate::Value::Absent, |get| get(self))
+                place.index($fields, name).and_then(|at| GETTERS.get(at)).map_or($crate::Value::Absent, |get| get(self))
             }
             fn each(&self, f: &mut dyn FnMut(&str, $crate::Value<'_>)) {
                 let $this = self;

@@ -4,7 +4,7 @@ use crate::{
     document,
     expr::{Arithmetic, Expr, Literal, Op, Operand, Patterns, TextOp},
 };
-use hookline_item::{Object, Timestamp, Value};
+use hookline_item::{Found, Object, Timestamp, Value};
 use std::{borrow::Cow, cmp::Ordering};
 
 /// What a filter is run against.
@@ -33,7 +33,7 @@ impl From<bool> for Truth {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Failed;
 
-type Found = Result<bool, Failed>;
+type Outcome = Result<bool, Failed>;
 
 /// Whether `expr` holds; an error is not holding.
 pub(crate) fn holds(expr: &Expr, scope: Scope<'_>) -> bool {
@@ -76,7 +76,7 @@ fn joined(a: Truth, deciding: Truth, b: impl FnOnce() -> Truth) -> Truth {
     if a == Truth::Error && b != deciding { Truth::Error } else { b }
 }
 
-fn of(found: Found) -> Truth {
+fn of(found: Outcome) -> Truth {
     found.map_or(Truth::Error, Truth::from)
 }
 
@@ -95,7 +95,7 @@ pub(crate) fn truthy(v: &Value<'_>) -> bool {
     }
 }
 
-fn compare(op: Op, a: &Operand, b: &Operand, scope: Scope<'_>) -> Found {
+fn compare(op: Op, a: &Operand, b: &Operand, scope: Scope<'_>) -> Outcome {
     if let Some(path) = nil_compared(a, b) {
         let nil = !any(path, scope, &mut |v| !matches!(v, Value::Null))?;
         return Ok(match op {
@@ -109,9 +109,14 @@ fn compare(op: Op, a: &Operand, b: &Operand, scope: Scope<'_>) -> Found {
         && op != Op::Ne
     {
         // What most conditions are: no value is made of the literal.
-        let mut held = false;
-        reader.visit(scope.root, &mut |v| held = held || with_literal(op, v, literal));
-        return Ok(held);
+        return Ok(match reader.find(scope.root) {
+            Found::One(value) => !value.is_absent() && with_literal(op, &value, literal),
+            Found::Below(value, at) => {
+                let mut held = false;
+                reader.visit_below(&value, at, &mut |v| held = held || with_literal(op, v, literal));
+                held
+            }
+        });
     }
     match op {
         // "not equal" means that there is a value, and that none of the values is equal.
@@ -129,6 +134,7 @@ fn compare(op: Op, a: &Operand, b: &Operand, scope: Scope<'_>) -> Found {
 }
 
 /// Whether a value, or one of a list, stands so to a literal.
+#[inline]
 fn with_literal(op: Op, v: &Value<'_>, literal: &Literal) -> bool {
     match (op, v, literal) {
         (Op::Eq, Value::Str(a), Literal::Text(b)) => a == b,
@@ -159,7 +165,7 @@ enum Side<'a> {
     Regex(&'a Patterns),
 }
 
-fn any_pair(a: &Operand, b: &Operand, scope: Scope<'_>, f: &mut dyn FnMut(&Side<'_>, &Side<'_>) -> bool) -> Found {
+fn any_pair(a: &Operand, b: &Operand, scope: Scope<'_>, f: &mut dyn FnMut(&Side<'_>, &Side<'_>) -> bool) -> Outcome {
     let mut inner = Ok(false);
     let outer = sides(a, scope, &mut |x| {
         let found = sides(b, scope, &mut |y| f(x, y));
@@ -170,7 +176,7 @@ fn any_pair(a: &Operand, b: &Operand, scope: Scope<'_>, f: &mut dyn FnMut(&Side<
 }
 
 /// Whether `f` holds for a value of `operand`; a list counts as each of its elements.
-fn sides(operand: &Operand, scope: Scope<'_>, f: &mut dyn FnMut(&Side<'_>) -> bool) -> Found {
+fn sides(operand: &Operand, scope: Scope<'_>, f: &mut dyn FnMut(&Side<'_>) -> bool) -> Outcome {
     if let Operand::Literal(Literal::Regex(r)) = operand {
         return Ok(f(&Side::Regex(r)));
     }
@@ -191,7 +197,7 @@ fn literal<T>(literal: &Literal, f: &mut dyn FnMut(&Value<'_>) -> T) -> Option<T
 }
 
 /// Whether `f` holds for a value that `operand` names.
-pub(crate) fn any(operand: &Operand, scope: Scope<'_>, f: &mut dyn FnMut(&Value<'_>) -> bool) -> Found {
+pub(crate) fn any(operand: &Operand, scope: Scope<'_>, f: &mut dyn FnMut(&Value<'_>) -> bool) -> Outcome {
     let mut held = false;
     match operand {
         Operand::Literal(l) => held = literal(l, f).unwrap_or(false),
@@ -383,7 +389,7 @@ pub(crate) fn text_of<'a>(v: &'a Value<'_>) -> Option<Cow<'a, str>> {
     })
 }
 
-fn text(op: TextOp, a: &Operand, b: &Operand, scope: Scope<'_>) -> Found {
+fn text(op: TextOp, a: &Operand, b: &Operand, scope: Scope<'_>) -> Outcome {
     if let Operand::Literal(Literal::Regex(patterns)) = b {
         return any(a, scope, &mut |v| text_of(v).is_some_and(|text| patterns.anywhere.is_match(&text)));
     }

@@ -40,6 +40,8 @@ async fn server() -> (SocketAddr, Live) {
         node: "n".into(),
         env: BTreeMap::new(),
         kind_of: Box::new(|_| None),
+        filters: hookline_kfl::Settings::default(),
+        data: None,
         replay: false,
         now: Timestamp(0),
     };
@@ -53,6 +55,7 @@ async fn server() -> (SocketAddr, Live) {
         console,
         metrics: Arc::new(|| "stage_metric 1\n".to_owned()),
         now: Arc::new(|| Timestamp(0)),
+        filters: Arc::default(),
         tables: &[],
         about: About { version: "1".into(), node: "n".into(), source: "test".into() },
     };

@@ -52,13 +52,13 @@ pub use bindings::{
         batch::ItemBatch,
         config,
         emit::Severity,
-        jobs, kfl,
+        jobs, kfl, kv,
         log::Level,
         types::{Column, Error, Value},
     },
 };
 pub use emit::{Alert, action, publish};
-pub use metrics::{Counter, Gauge};
+pub use metrics::{Counter, Gauge, Histogram};
 pub use rows::{Batch, Cell, Cells, Item, Items, PacketBatch, Packets, Row};
 
 /// What a plugin does. Everything but `init` has an empty default.
@@ -85,6 +85,19 @@ pub trait Plugin: Sized + 'static {
     /// # Errors
     /// A text for the log; the job stays scheduled.
     fn job(&mut self, _tag: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// What goes to the next version of the plugin when this one is replaced; nothing if it is empty.
+    fn save(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Takes over what the former version saved, after [`Plugin::init`] and before the first item.
+    ///
+    /// # Errors
+    /// A text for the log; the plugin goes on without.
+    fn restore(&mut self, _state: &[u8]) -> Result<(), String> {
         Ok(())
     }
 
@@ -163,6 +176,14 @@ macro_rules! export {
             impl exports::timer_hook::Guest for Exported {
                 fn on_job(tag: String) -> Result<(), String> {
                     with(|p| $crate::Plugin::job(p, &tag))
+                }
+            }
+            impl exports::state_hook::Guest for Exported {
+                fn save() -> Vec<u8> {
+                    with($crate::Plugin::save)
+                }
+                fn restore(state: Vec<u8>) -> Result<(), String> {
+                    with(|p| $crate::Plugin::restore(p, &state))
                 }
             }
             $crate::bindings::export!(Exported with_types_in $crate::bindings);

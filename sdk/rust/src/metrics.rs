@@ -1,4 +1,4 @@
-//! Counters and gauges.
+//! Counters, gauges and histograms.
 
 use crate::bindings::hookline::hooks::metrics;
 
@@ -41,5 +41,24 @@ impl Gauge {
     /// Sets it.
     pub fn set(&self, v: f64) {
         metrics::set(self.0, v);
+    }
+}
+
+/// How often values lay between bounds.
+#[derive(Clone, Copy, Debug)]
+pub struct Histogram(u32);
+
+impl Histogram {
+    /// Registers a histogram with these upper bounds, ascending; the same name and labels give the same histogram.
+    ///
+    /// # Errors
+    /// As [`Counter::new`], and bounds that do not grow.
+    pub fn new(name: &str, help: &str, labels: &[(&str, &str)], bounds: &[f64]) -> Result<Self, String> {
+        metrics::histogram(name, help, &owned(labels), bounds).map(Self).map_err(|e| crate::text(&e))
+    }
+
+    /// Counts a value.
+    pub fn observe(&self, v: f64) {
+        metrics::observe(self.0, v);
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn run(file: &Path, read: &Path, expect: Option<&Path>, env: &[String
         line: |line: LogLine| eprintln!("{}: {}", line.plugin, line.text),
     };
     let host = host(
-        &Setup { env, node: FILE_NODE, replay: true, now: Timestamp(0), filters: &config.settings(&MacroArgs::default())?, faults: None },
+        &Setup { env, node: FILE_NODE, replay: true, now: Timestamp(0), filters: &config.settings(&MacroArgs::default())?, data: None },
         Arc::new(outlet),
     )?;
     host.load(&name_of(file), code, manifest)?;
@@ -71,7 +71,7 @@ pub(crate) fn reproduce(file: &Path, fault: &Path, env: &[String], config: &Conf
         line: |line: LogLine| eprintln!("{}: {}", line.plugin, line.text),
     };
     let filters = config.settings(&MacroArgs::default())?;
-    let host = host(&Setup { env, node: FILE_NODE, replay: true, now: Timestamp(0), filters: &filters, faults: None }, Arc::new(outlet))?;
+    let host = host(&Setup { env, node: FILE_NODE, replay: true, now: Timestamp(0), filters: &filters, data: None }, Arc::new(outlet))?;
     match host.reproduce(&name_of(file), code, manifest, &text)? {
         Reproduced::Failed(reason) => anyhow::bail!("it failed again: {reason}"),
         Reproduced::Returned => Ok(eprintln!("it returned: the fault is mended, or it needs what the plugin had seen before")),

@@ -52,6 +52,10 @@ impl emit::Host for State {
             emit::Severity::Warning => "warning",
             emit::Severity::Critical => "critical",
         };
+        let len = alert.title.len() + alert.text.len();
+        if len > PAYLOAD_MAX {
+            return self.refuse(Error::Invalid(format!("title and text have {len} bytes; at most {PAYLOAD_MAX}")));
+        }
         let mut data = json!({"severity": severity, "title": alert.title, "text": alert.text});
         let item = alert.item.and_then(|i| self.items.get(usize::try_from(i).ok()?)).cloned();
         let mut cause = String::new();

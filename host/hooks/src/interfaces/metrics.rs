@@ -8,8 +8,8 @@ use crate::{
 use std::sync::Arc;
 
 impl State {
-    fn register(&mut self, kind: SeriesKind, name: &str, help: &str, labels: &[(String, String)]) -> Result<u32, Error> {
-        let series = self.around.metrics.register(&self.identity.name, kind, name, help, labels).map_err(|r| match r {
+    fn register(&mut self, kind: SeriesKind, name: &str, help: &str, labels: &[(String, String)], bounds: &[f64]) -> Result<u32, Error> {
+        let series = self.around.metrics.register(&self.identity.name, kind, name, help, labels, bounds).map_err(|r| match r {
             Refusal::Invalid(text) => Error::Invalid(text),
             Refusal::Quota(text) => Error::Quota(text),
         })?;
@@ -28,11 +28,21 @@ impl State {
 
 impl metrics::Host for State {
     fn counter(&mut self, name: String, help: String, labels: Vec<(String, String)>) -> Result<u32, Error> {
-        self.register(SeriesKind::Counter, &name, &help, &labels)
+        self.register(SeriesKind::Counter, &name, &help, &labels, &[])
     }
 
     fn gauge(&mut self, name: String, help: String, labels: Vec<(String, String)>) -> Result<u32, Error> {
-        self.register(SeriesKind::Gauge, &name, &help, &labels)
+        self.register(SeriesKind::Gauge, &name, &help, &labels, &[])
+    }
+
+    fn histogram(&mut self, name: String, help: String, labels: Vec<(String, String)>, bounds: Vec<f64>) -> Result<u32, Error> {
+        self.register(SeriesKind::Histogram, &name, &help, &labels, &bounds)
+    }
+
+    fn observe(&mut self, id: u32, v: f64) {
+        if let Some(series) = self.series(id) {
+            series.observe(v);
+        }
     }
 
     fn add(&mut self, id: u32, v: f64) {

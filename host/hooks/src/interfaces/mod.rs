@@ -5,6 +5,7 @@ mod config;
 mod emit;
 mod jobs;
 mod kfl;
+mod kv;
 mod log;
 mod metrics;
 mod script;
@@ -16,4 +17,4 @@ use crate::{bindings::types, state::State};
 impl types::Host for State {}
 
 /// The interfaces of our own package that a component may import.
-pub(crate) const OFFERED: &[&str] = &["batch", "config", "emit", "jobs", "kfl", "log", "metrics", "script", "subscribe", "types"];
+pub(crate) const OFFERED: &[&str] = &["batch", "config", "emit", "jobs", "kfl", "kv", "log", "metrics", "script", "subscribe", "types"];

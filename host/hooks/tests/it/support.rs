@@ -109,8 +109,13 @@ pub(crate) fn guest(path: &str) -> Vec<u8> {
 
 /// A host in replay mode, so that nothing is dropped, with its outbox.
 pub(crate) fn host() -> (HookHost, Arc<Kept>) {
+    host_with(|_| {})
+}
+
+/// The same with other options.
+pub(crate) fn host_with(change: impl FnOnce(&mut Options)) -> (HookHost, Arc<Kept>) {
     let kept = Arc::new(Kept::default());
-    let options = Options {
+    let mut options = Options {
         cache: Some(repository().join("target/test-cache")),
         script_engine: Some(guest("js-shim/dist/js-shim.wasm").into()),
         node: "node1".into(),
@@ -119,9 +124,12 @@ pub(crate) fn host() -> (HookHost, Arc<Kept>) {
             "response.status" => Some(hookline_item::Kind::U64),
             _ => None,
         }),
+        filters: hookline_kfl::Settings::default(),
+        data: None,
         replay: true,
         now: Timestamp(0),
     };
+    change(&mut options);
     (HookHost::new(options, Arc::clone(&kept) as Arc<dyn Outbox>).unwrap(), kept)
 }
 

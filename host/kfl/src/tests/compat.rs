@@ -1,7 +1,7 @@
 //! KFL1 as Kubeshark runs it: what was measured of its engine.
 
 use super::item;
-use crate::{Filter, Settings};
+use crate::Settings;
 use hookline_item::Timestamp;
 
 fn holds(filter: &str) -> bool {

@@ -1,6 +1,6 @@
 //! A plugin that misbehaves in the way its configuration (`mode`) says: for tests.
 
-use hookline_sdk::{Batch, Counter, Items, Level, Plugin, config, log, row};
+use hookline_sdk::{Alert, Batch, Counter, Items, Level, Plugin, Severity, config, log, publish, row};
 
 row! {
     struct Any<'a> {
@@ -12,6 +12,7 @@ row! {
 struct Hostile {
     mode: String,
     seen: Counter,
+    labels: usize,
 }
 
 impl Plugin for Hostile {
@@ -21,7 +22,7 @@ impl Plugin for Hostile {
             return Err("I do not want to".to_owned());
         }
         Items::matching("").rows::<Any>()?;
-        Ok(Self { mode, seen: Counter::new("hostile_seen", "Items seen.", &[])? })
+        Ok(Self { mode, seen: Counter::new("hostile_seen", "Items seen.", &[])?, labels: 0 })
     }
 
     fn items(&mut self, batch: &Batch<'_>) {
@@ -36,16 +37,39 @@ impl Plugin for Hostile {
                 }
             }
             "recurse" => drop(std::hint::black_box(recurse(1))),
+            // Each call of the host is short; together they are not.
+            "host-calls" => loop {
+                std::hint::black_box(config::now());
+            },
+            "giant" => {
+                let giant = "x".repeat(3 << 19);
+                assert!(Alert::new(Severity::Info, giant.clone()).raise().is_err());
+                assert!(publish("giant", &format!("{giant:?}")).is_err());
+                log(Level::Info, &giant);
+            }
             _ => {}
         }
         for (row, item) in batch.rows::<Any>() {
             match self.mode.as_str() {
                 "trap" => panic!("poison: {}", row.path),
                 "log" => (0..100).for_each(|_| log(Level::Info, "flood")),
+                "emit" => (0..100).for_each(|n| _ = publish("flood", &format!("{{\"n\":{n}}}"))),
+                "labels" => {
+                    (0..100).for_each(|n| drop(self.label(n)));
+                    self.labels += 1;
+                }
+                "giant" => {}
                 _ => assert!(row.status < 600 && !item.json().is_empty()),
             }
             self.seen.add(1.0);
         }
+    }
+}
+
+impl Hostile {
+    /// Another label each time.
+    fn label(&self, n: usize) -> Result<Counter, String> {
+        Counter::new("labels", "As many series as there are numbers.", &[("n", &(self.labels * 100 + n).to_string())])
     }
 }
 
