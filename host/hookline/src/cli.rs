@@ -279,23 +279,33 @@ pub(crate) enum Plugin {
         json: bool,
     },
     /// Run a plugin on a capture and show what it says; or compare that with what is expected.
-    #[command(after_help = "Example:\n  hookline plugin test my-hook.wasm --read a.pcap --expect expected.ndjson")]
-    Test {
-        /// A .wasm or .js file.
-        file: PathBuf,
-        /// The capture file.
-        #[arg(long, value_name = "FILE", required_unless_present = "repro")]
-        read: Option<PathBuf>,
-        /// A call that failed, as it is kept in the folder `faults` of `hookline run --data`: call the plugin with the same again.
-        #[arg(long, value_name = "FILE", conflicts_with_all = ["read", "expect"])]
-        repro: Option<PathBuf>,
-        /// The events that it must emit, one a line as JSON: each line's fields must be in the event's.
-        #[arg(long, value_name = "FILE")]
-        expect: Option<PathBuf>,
-        /// A value for the plugin's env.
-        #[arg(long, value_name = "NAME[=VALUE]")]
-        env: Vec<String>,
-    },
+    #[command(after_help = "Examples:\n  hookline plugin test my-hook                       (all tests of my-hook/tests/*.toml)\n  \
+                            hookline plugin test my-hook.wasm --read a.pcap --expect expected.ndjson")]
+    Test(PluginTest),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PluginTest {
+    /// A .wasm or .js file; or a plugin's folder, whose tests/*.toml are run.
+    pub(crate) plugin: PathBuf,
+    /// The capture file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) read: Option<PathBuf>,
+    /// Items instead of a capture: a file of JSON objects, as `hookline read --format ndjson` prints them.
+    #[arg(long, value_name = "FILE", conflicts_with = "read")]
+    pub(crate) items: Option<PathBuf>,
+    /// The events that it must emit, one a line as JSON: each line's fields must be in the event's.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) expect: Option<PathBuf>,
+    /// Write what it emits as what is expected of it.
+    #[arg(long)]
+    pub(crate) bless: bool,
+    /// A value for the plugin's env.
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<String>,
+    /// A call that failed, as it is kept in the folder `faults` of `hookline run --data`: call the plugin with the same again.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["read", "items", "expect", "bless"])]
+    pub(crate) repro: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -7,7 +7,7 @@ use crate::{
     state::{Shown, Subscription},
     worker::{Queue, Used, Work},
 };
-use hookline_item::{Item, Object, Timestamp};
+use hookline_item::{Object, Timestamp};
 use hookline_kfl::FilterSet;
 use std::{
     sync::{
@@ -159,7 +159,7 @@ impl Feeder {
     }
 
     /// Offers an item to every plugin whose filter it matches.
-    pub fn item(&mut self, item: &Arc<Item>, now: Timestamp) {
+    pub fn item<T: Object + Send + Sync + 'static>(&mut self, item: &Arc<T>, now: Timestamp) {
         if self.items.is_empty() {
             return;
         }

@@ -22,7 +22,7 @@ pub(crate) fn run(file: &Path, json: bool, config: &Config) -> anyhow::Result<()
             replay: true,
             now: Timestamp(0),
             filters: &config.settings(&MacroArgs::default())?,
-            faults: None,
+            data: None,
         },
         Arc::new(outlet),
     )?;

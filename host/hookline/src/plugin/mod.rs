@@ -1,6 +1,7 @@
 //! `hookline plugin`: write, build, check and test plugins.
 
 mod build;
+mod cases;
 mod check;
 mod new;
 mod test;
@@ -14,10 +15,7 @@ pub(crate) fn run(command: &Plugin, config: &Config) -> anyhow::Result<()> {
         Plugin::New { name, lang } => new::run(name, *lang),
         Plugin::Build { dir } => build::run(dir),
         Plugin::Check { file, json } => check::run(file, *json, config),
-        Plugin::Test { file, repro: Some(fault), env, .. } => test::reproduce(file, fault, env, config),
-        Plugin::Test { file, read, expect, env, .. } => {
-            test::run(file, read.as_deref().unwrap_or(Path::new("-")), expect.as_deref(), env, config)
-        }
+        Plugin::Test(args) => test::run(args, config),
     }
 }
 

@@ -1,29 +1,89 @@
-//! `hookline plugin test`: a plugin on a capture; what it says is printed, or compared with what is expected.
+//! `hookline plugin test`: a plugin on a capture or on items; what it says is printed, or compared with what is expected.
 
 use crate::{
-    cli::MacroArgs,
+    cli::{MacroArgs, PluginTest},
     commands::read::pass,
     config::Config,
     error::{self, usage},
-    plugin::name_of,
+    plugin::{cases, cases::Case, name_of},
     plugins::{FILE_NODE, Outlet, Setup, host},
     session::Session,
 };
 use anyhow::Context as _;
 use hookline_bus::Event;
 use hookline_capture::file::FileSource;
-use hookline_hooks::{LogLine, PluginStatus, Reproduced, read_plugin};
+use hookline_hooks::{HookHost, LogLine, PluginStatus, Reproduced, read_plugin};
 use hookline_item::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::{
     io::Write as _,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
-pub(crate) fn run(file: &Path, read: &Path, expect: Option<&Path>, env: &[String], config: &Config) -> anyhow::Result<()> {
-    let expected = expect.map(read_expected).transpose()?;
-    let (code, manifest) = read_plugin(file).map_err(usage)?;
+pub(crate) fn run(args: &PluginTest, config: &Config) -> anyhow::Result<()> {
+    if args.plugin.is_dir() {
+        return all(args, config);
+    }
+    if let Some(fault) = &args.repro {
+        return reproduce(&args.plugin, fault, &args.env, config);
+    }
+    let case = Case { read: args.read.clone(), items: args.items.clone(), expect: args.expect.clone(), env: args.env.clone() };
+    let (events, status) = said(&args.plugin, &case, config, true)?;
+    let Some(expect) = &case.expect else {
+        let mut out = std::io::stdout().lock();
+        events.iter().try_for_each(|event| writeln!(out, "{event}"))?;
+        tell(&status);
+        return failures(&status);
+    };
+    tell(&status);
+    failures(&status)?;
+    if args.bless {
+        return bless(expect, &events);
+    }
+    compare(&read_expected(expect)?, &events)?;
+    Ok(eprintln!("ok: {} events as expected", events.len()))
+}
+
+/// Every case of a plugin's folder.
+fn all(args: &PluginTest, config: &Config) -> anyhow::Result<()> {
+    if args.read.is_some() || args.items.is_some() || args.expect.is_some() || args.repro.is_some() {
+        return Err(usage(
+            "a folder's tests say themselves what they read and expect: leave the other arguments out, or name the plugin's file",
+        ));
+    }
+    let (plugin, cases) = cases::of_folder(&args.plugin)?;
+    let mut failed = 0;
+    for (name, mut case) in cases {
+        case.env.extend(args.env.iter().cloned());
+        match one(&plugin, &case, args.bless, config) {
+            Ok(events) => eprintln!("ok      {name}   {events} events"),
+            Err(error) => {
+                failed += 1;
+                eprintln!("FAILED  {name}\n        {}", format!("{error:#}").replace('\n', "\n        "));
+            }
+        }
+    }
+    if failed > 0 {
+        anyhow::bail!("{failed} tests of {} failed", plugin.display());
+    }
+    Ok(())
+}
+
+fn one(plugin: &Path, case: &Case, blesses: bool, config: &Config) -> anyhow::Result<usize> {
+    let (events, status) = said(plugin, case, config, false)?;
+    failures(&status)?;
+    let expect = case.expect.as_deref().context("it says not what it expects")?;
+    if blesses {
+        bless(expect, &events)?;
+    }
+    compare(&read_expected(expect)?, &events)?;
+    Ok(events.len())
+}
+
+/// Runs a plugin through a case: its events, and what was counted.
+fn said(plugin: &Path, case: &Case, config: &Config, shows_log: bool) -> anyhow::Result<(Vec<Value>, PluginStatus)> {
+    let (code, manifest) = read_plugin(plugin).map_err(usage)?;
     let events = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&events);
     let outlet = Outlet {
@@ -31,36 +91,53 @@ pub(crate) fn run(file: &Path, read: &Path, expect: Option<&Path>, env: &[String
             kept.lock().unwrap_or_else(PoisonError::into_inner).push(event.to_cloud_event());
             true
         },
-        line: |line: LogLine| eprintln!("{}: {}", line.plugin, line.text),
+        line: move |line: LogLine| {
+            if shows_log {
+                eprintln!("{}: {}", line.plugin, line.text);
+            }
+        },
     };
-    let host = host(
-        &Setup { env, node: FILE_NODE, replay: true, now: Timestamp(0), filters: &config.settings(&MacroArgs::default())?, data: None },
-        Arc::new(outlet),
-    )?;
-    host.load(&name_of(file), code, manifest)?;
-    let mut source = FileSource::open(read).map_err(error::capture)?;
-    let mut session = Session::new(FILE_NODE, &source, Some(host.feeder()), Arc::default());
-    let result = pass(&mut source, &mut session, &mut |_, _| {});
+    let host = test_host(&case.env, config, outlet)?;
+    host.load(&name_of(plugin), code, manifest)?;
+    feed(&host, case)?;
     host.finish();
-    result.map_err(error::capture)?;
     let Some(status) = host.status().pop() else { anyhow::bail!("the plugin is gone") };
-    let events: Vec<Value> = std::mem::take(&mut *events.lock().unwrap_or_else(PoisonError::into_inner));
-    let mut out = std::io::stdout().lock();
-    if expected.is_none() {
-        for event in &events {
-            writeln!(out, "{event}")?;
-        }
+    let events = std::mem::take(&mut *events.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok((events, status))
+}
+
+fn test_host<E, L>(env: &[String], config: &Config, outlet: Outlet<E, L>) -> anyhow::Result<HookHost>
+where
+    E: Fn(Event) -> bool + Send + Sync + 'static,
+    L: Fn(LogLine) + Send + Sync + 'static,
+{
+    let filters = config.settings(&MacroArgs::default())?;
+    host(&Setup { env, node: FILE_NODE, replay: true, now: Timestamp(0), filters: &filters, data: None }, Arc::new(outlet))
+}
+
+fn feed(host: &HookHost, case: &Case) -> anyhow::Result<()> {
+    if let Some(file) = &case.read {
+        let mut source = FileSource::open(file).map_err(error::capture)?;
+        let mut session = Session::new(FILE_NODE, &source, Some(host.feeder()), Arc::default());
+        return pass(&mut source, &mut session, &mut |_, _| {}).map_err(error::capture);
     }
-    out.flush()?;
-    tell(&status);
-    if status.counts.failed > 0 || status.counts.job_failures > 0 {
-        anyhow::bail!("the plugin failed: {}", status.error.unwrap_or_default());
+    let file = case.items.as_deref().ok_or_else(|| usage("give a capture with --read, or items with --items"))?;
+    let text = std::fs::read_to_string(file).map_err(|e| usage(format!("{}: {e}", file.display())))?;
+    let mut feeder = host.feeder();
+    let mut now = Timestamp(0);
+    for item in serde_json::Deserializer::from_str(&text).into_iter::<Map<String, Value>>() {
+        let item = item.map_err(|e| usage(format!("{}:{}:{}: this is not an item: {e}", file.display(), e.line(), e.column())))?;
+        let millis = item.get("timestamp").and_then(Value::as_u64).unwrap_or(0);
+        now = now.max(Timestamp(millis.saturating_mul(1_000_000)));
+        feeder.advance(now);
+        feeder.item(&Arc::new(item), now);
     }
-    expected.map_or(Ok(()), |expected| compare(&expected, &events))
+    feeder.flush(now);
+    Ok(())
 }
 
 /// Calls the plugin with what a call was given that failed.
-pub(crate) fn reproduce(file: &Path, fault: &Path, env: &[String], config: &Config) -> anyhow::Result<()> {
+fn reproduce(file: &Path, fault: &Path, env: &[String], config: &Config) -> anyhow::Result<()> {
     let (code, manifest) = read_plugin(file).map_err(usage)?;
     let text = std::fs::read_to_string(fault).map_err(|e| usage(format!("{}: {e}", fault.display())))?;
     let outlet = Outlet {
@@ -70,9 +147,7 @@ pub(crate) fn reproduce(file: &Path, fault: &Path, env: &[String], config: &Conf
         },
         line: |line: LogLine| eprintln!("{}: {}", line.plugin, line.text),
     };
-    let filters = config.settings(&MacroArgs::default())?;
-    let host = host(&Setup { env, node: FILE_NODE, replay: true, now: Timestamp(0), filters: &filters, data: None }, Arc::new(outlet))?;
-    match host.reproduce(&name_of(file), code, manifest, &text)? {
+    match test_host(env, config, outlet)?.reproduce(&name_of(file), code, manifest, &text)? {
         Reproduced::Failed(reason) => anyhow::bail!("it failed again: {reason}"),
         Reproduced::Returned => Ok(eprintln!("it returned: the fault is mended, or it needs what the plugin had seen before")),
     }
@@ -87,10 +162,26 @@ fn tell(status: &PluginStatus) {
     );
 }
 
+/// A plugin that failed on something has not passed, whatever it said.
+fn failures(status: &PluginStatus) -> anyhow::Result<()> {
+    if status.counts.failed > 0 || status.counts.job_failures > 0 {
+        anyhow::bail!("the plugin failed: {}", status.error.clone().unwrap_or_default());
+    }
+    Ok(())
+}
+
 fn read_expected(file: &Path) -> anyhow::Result<Vec<Value>> {
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let lines = (1..).zip(text.lines()).filter(|(_, l)| !l.trim().is_empty());
     lines.map(|(n, l)| serde_json::from_str(l).map_err(|e| usage(format!("{}:{n}: {e}", file.display())))).collect()
+}
+
+/// Writes what the plugin said as what is expected of it: what each event is, and what it says.
+fn bless(file: &Path, events: &[Value]) -> anyhow::Result<()> {
+    let line =
+        |event: &Value| serde_json::json!({ "type": event["type"], "time": event["time"], "data": event["data"] }).to_string() + "\n";
+    std::fs::write(file, events.iter().map(line).collect::<String>()).with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(eprintln!("wrote {} ({} events)", file.display(), events.len()))
 }
 
 /// Each expected event must be part of the event in its place, and there must be no more.
@@ -103,7 +194,6 @@ fn compare(expected: &[Value], events: &[Value]) -> anyhow::Result<()> {
     if expected.len() != events.len() {
         anyhow::bail!("{} events were expected, {} came", expected.len(), events.len());
     }
-    eprintln!("ok: {} events as expected", events.len());
     Ok(())
 }
 
