@@ -98,7 +98,7 @@ def main():
         say('two lanes            %8.2f s  %8.2f CPU s' % (wall2, cpu2))
         say('ratio two lanes/one, packets a second: %.2f' % (wall / wall2))
         subprocess.run([args.amplify, '--flows', idle, str(args.flows)], check=True)
-        _, _, peak = timed(read(idle))
+        _, _, peak = timed(read(idle, '--max-flows', str(args.flows)))
         say('%d idle connections  %6.0f MiB' % (args.flows, peak / 2**20))
         if args.flows >= 1000000 and peak > FLOWS_BYTES_MAX:
             raise SystemExit('bench: a million idle connections take more than 1 GiB')

@@ -28,6 +28,13 @@ pub(crate) fn large(args: &[&str]) -> Result {
     run(cmd.arg("--out").arg(run_file("large")?).args(args))
 }
 
+/// What hooks cost an item.
+pub(crate) fn hooks() -> Result {
+    setup(Level::Bench)?;
+    guests::build()?;
+    run(cargo().args(["run", "--release", "--quiet", "--package", "hookline-benches", "--bin", "hooks"]))
+}
+
 /// Where today's run of a bench is kept.
 fn run_file(bench: &str) -> Result<std::path::PathBuf> {
     let date = read(Command::new("date").arg("+%Y-%m-%d"))?;

@@ -14,6 +14,9 @@ const GUESTS: &str = "plugins";
 /// ends with the tests' own summary.
 pub(crate) fn test(name: Option<&str>) -> Result {
     prepare()?;
+    if name.is_none() {
+        guests::unit_tests()?;
+    }
     run(cargo_test(name).arg("--doc"))?;
     run(cargo_test(name).args(["--lib", "--bins", "--tests"]))
 }

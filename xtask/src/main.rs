@@ -26,6 +26,7 @@ cargo xtask COMMAND
   bless [CRATE]        run tests and take their output as expected
   bench [pipeline]     CPU time of reading a capture, alone, with hooks, and beside other tools
   bench large [ARGS]   packets a second, linearity, lanes and memory on a large capture; ARGS go to benches/large.py
+  bench hooks          nanoseconds an item of hooks, beside native code and a bare call
   bench kfl            nanoseconds of filters, beside the cel crate's interpreter
   bench instructions   count the instructions of the main cases and write them to benches/instructions.tsv
   bench --check        count them and fail where a case takes more than 3 % more than is written there
@@ -77,6 +78,7 @@ fn dispatch(words: &[&str]) -> std::result::Result<(), Failure> {
         ["bless", name] => checks::bless(Some(name))?,
         ["bench"] | ["bench", "pipeline"] => bench::pipeline()?,
         ["bench", "large", args @ ..] => bench::large(args)?,
+        ["bench", "hooks"] => bench::hooks()?,
         ["bench", "kfl"] => run(cargo().args(["run", "--release", "--quiet", "--package", "hookline-benches", "--bin", "kfl"]))?,
         ["bench", "instructions"] => bench::instructions(false)?,
         ["bench", "--check"] => bench::instructions(true)?,

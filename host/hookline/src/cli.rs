@@ -63,6 +63,10 @@ pub(crate) struct PluginArgs {
 /// How traffic is dissected.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct DissectArgs {
+    /// Flows that each lane follows at once (default 262144); beyond, the one idle for longest is ended early. A million idle TCP
+    /// connections take some 600 MiB.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16_000_000))]
+    pub(crate) max_flows: Option<u32>,
     /// Show the values of Authorization, Cookie, Proxy-Authorization and Set-Cookie instead of REDACTED. Passwords in the log-ins of
     /// other protocols are never shown.
     #[arg(long)]

@@ -3,13 +3,14 @@
 use crate::{
     cli::DissectArgs,
     error::{Hint, usage},
+    lane::LaneLimits,
 };
 use hookline_dissect::{JsonPath, Limits, Redaction, protocols};
 use std::sync::Arc;
 
 impl DissectArgs {
-    /// The settings of the dissectors.
-    pub(crate) fn limits(&self) -> anyhow::Result<Arc<Limits>> {
+    /// What bounds a lane, and what it masks.
+    pub(crate) fn limits(&self) -> anyhow::Result<LaneLimits> {
         let base = if self.no_redact { Redaction::none() } else { Redaction::default() };
         if let Some(wrong) = self.redact.iter().find(|name| !is_field_name(name)) {
             return Err(usage(format!("--redact {wrong}: write the name of a header field, without colon and value")));
@@ -25,7 +26,9 @@ impl DissectArgs {
             let (protocol, ports) = parse(mapping)?;
             port_mapping.extend(ports.into_iter().map(|port| (port, protocol)));
         }
-        Ok(Arc::new(Limits { redaction, port_mapping, ..Limits::default() }))
+        let mut packet = hookline_packet::Limits::default();
+        packet.flows_max = self.max_flows.map_or(packet.flows_max, |n| n as usize);
+        Ok(LaneLimits { packet, dissect: Arc::new(Limits { redaction, port_mapping, ..Limits::default() }) })
     }
 }
 
@@ -70,9 +73,9 @@ mod tests {
     #[test]
     fn mappings_are_read_and_refused_with_a_reason() {
         let args = |map: &str| DissectArgs { port_map: vec![map.to_owned()], ..DissectArgs::default() };
-        assert_eq!(args("redis=7000, 7001").limits().unwrap().port_mapping, [(7000, "redis"), (7001, "redis")]);
+        assert_eq!(args("redis=7000, 7001").limits().unwrap().dissect.port_mapping, [(7000, "redis"), (7001, "redis")]);
         for bad in ["redis", "nope=1", "redis=0", "redis=70000", "redis=", "icmp=1", "tcp=1"] {
-            assert!(args(bad).limits().unwrap_err().downcast_ref::<crate::error::Usage>().is_some(), "{bad}");
+            assert!(args(bad).limits().err().unwrap().downcast_ref::<crate::error::Usage>().is_some(), "{bad}");
         }
     }
 }

@@ -7,6 +7,13 @@ use hookline_item::{Frame, Item, Node, Origin, Seen, Sender, Timestamp, Totals};
 use hookline_packet::{Close, FlowStart, Limits, Share, Sink, Stats, Streams};
 use std::{collections::HashMap, sync::Arc};
 
+/// What bounds a lane, and what the user wants of it.
+#[derive(Clone, Default)]
+pub(crate) struct LaneLimits {
+    pub(crate) packet: Limits,
+    pub(crate) dissect: Arc<dissect::Limits>,
+}
+
 /// Takes frames, gives items.
 pub(crate) struct Lane {
     streams: Streams<Dissection>,
@@ -24,11 +31,11 @@ struct Dissection {
 
 impl Lane {
     /// A lane for frames of `source`, captured by `backend`.
-    pub(crate) fn new(node: &str, backend: &'static str, source: &str, seed: u64, limits: Arc<dissect::Limits>) -> Self {
+    pub(crate) fn new(node: &str, backend: &'static str, source: &str, seed: u64, limits: LaneLimits) -> Self {
         let node = Arc::new(Node { ip: String::new(), name: node.to_owned() });
         let origin = Arc::new(Origin { node, backend, source: source.into(), vlan: None, tunnels: Vec::new() });
-        let dissection = Dissection { limits, origin, origins: HashMap::new(), items: Vec::new() };
-        Self { streams: Streams::new(Limits::default(), seed), dissection }
+        let dissection = Dissection { limits: limits.dissect, origin, origins: HashMap::new(), items: Vec::new() };
+        Self { streams: Streams::new(limits.packet, seed), dissection }
     }
 
     /// The same as one of several lanes.

@@ -1,8 +1,7 @@
 //! One pass of a source through a lane: frames in, items to the plugins and to whoever looks on.
 
-use crate::lane::{Counted, Lane};
+use crate::lane::{Counted, Lane, LaneLimits};
 use hookline_capture::{CaptureError, Drained, PacketSource};
-use hookline_dissect::Limits;
 use hookline_hooks::Feeder;
 use hookline_item::{Frame, Item, Timestamp};
 use hookline_packet::Share;
@@ -24,7 +23,7 @@ pub(crate) struct Session {
 
 impl Session {
     /// A session for `source` on the node `node`.
-    pub(crate) fn new(node: &str, source: &dyn PacketSource, feeder: Option<Feeder>, limits: Arc<Limits>) -> Self {
+    pub(crate) fn new(node: &str, source: &dyn PacketSource, feeder: Option<Feeder>, limits: LaneLimits) -> Self {
         // A secret that differs from run to run: nobody can send flows that collide in the table. It has no effect on results.
         let seed = std::hash::RandomState::new().build_hasher().finish();
         let lane = Lane::new(node, source.backend(), source.source(), seed, limits);

@@ -174,7 +174,10 @@ impl Reader {
     /// Calls `f` with the first value that the path names in `root`, or with [`Value::Absent`].
     pub fn first(&self, root: &dyn Object, f: impl FnOnce(&Value<'_>)) {
         let below = match self.find(root) {
-            Found::One(value) => return f(&value),
+            Found::One(value) => {
+                f(&value);
+                return value.let_go();
+            }
             Found::Below(value, at) => (value, at),
         };
         let mut f = Some(f);
@@ -191,8 +194,12 @@ impl Reader {
     /// Calls `f` with each value that the path names in `root`, as [`Path::visit`] does.
     pub fn visit(&self, root: &dyn Object, f: &mut dyn FnMut(&Value<'_>)) {
         match self.find(root) {
-            Found::One(Value::Absent) => {}
-            Found::One(value) => f(&value),
+            Found::One(value) => {
+                if !value.is_absent() {
+                    f(&value);
+                }
+                value.let_go();
+            }
             Found::Below(value, at) => self.visit_below(&value, at, f),
         }
     }
@@ -210,13 +217,16 @@ impl Reader {
         let last = self.places.len().saturating_sub(1);
         for (at, (step, place)) in self.path.steps.iter().zip(&self.places).enumerate() {
             let Step::Name(name) = step else { return Found::Below(Value::Object(object), at) };
-            match object.read(name, place) {
-                value if at == last => return Found::One(value),
-                Value::Object(below) => object = below,
-                Value::Absent => return Found::One(Value::Absent),
-                // What is made for the asking does not outlive this step.
-                value => return Found::Below(value, at + 1),
+            let value = object.read(name, place);
+            if at == last {
+                return Found::One(value);
             }
+            let Value::Object(below) = value else {
+                // What is made for the asking does not outlive this step.
+                return if value.is_absent() { Found::One(value) } else { Found::Below(value, at + 1) };
+            };
+            value.let_go();
+            object = below;
         }
         Found::One(Value::Absent)
     }

@@ -107,6 +107,15 @@ impl<'a> Value<'a> {
         matches!(self, Self::Absent)
     }
 
+    /// Lets the value go. What it is where values are let go for each item: most borrow, and only those that own something need be dropped.
+    #[inline]
+    pub fn let_go(self) {
+        match self {
+            Self::Str(Cow::Owned(_)) | Self::MadeList(_) | Self::MadeObject(_) => drop(self),
+            _ => std::mem::forget(self),
+        }
+    }
+
     /// The object, if this is one.
     #[must_use]
     pub fn as_object(&self) -> Option<&(dyn Object + 'a)> {

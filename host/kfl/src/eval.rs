@@ -110,7 +110,11 @@ fn compare(op: Op, a: &Operand, b: &Operand, scope: Scope<'_>) -> Outcome {
     {
         // What most conditions are: no value is made of the literal.
         return Ok(match reader.find(scope.root) {
-            Found::One(value) => !value.is_absent() && with_literal(op, &value, literal),
+            Found::One(value) => {
+                let held = !value.is_absent() && with_literal(op, &value, literal);
+                value.let_go();
+                held
+            }
             Found::Below(value, at) => {
                 let mut held = false;
                 reader.visit_below(&value, at, &mut |v| held = held || with_literal(op, v, literal));

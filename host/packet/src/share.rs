@@ -1,6 +1,8 @@
 //! Which packets a lane takes, where several lanes are shown the same ones.
 
 use crate::{Packet, key::words};
+use hookline_item::{Frame, LinkType};
+use std::net::IpAddr;
 
 /// One lane's share. Packets between the same two addresses fall into the same lane, whichever way they go: both directions of a flow, all
 /// fragments of a packet, and everything inside a tunnel stay together, so that lanes need nothing of each other.
@@ -33,16 +35,32 @@ impl Share {
         n.wrapping_mul(self.lanes).wrapping_add(self.lane)
     }
 
-    /// Whether `packet` is this lane's; what is no packet is the first one's.
+    /// Whether `frame` is this lane's, where its addresses can be seen without decoding it: what most frames are. `None` elsewhere.
     #[inline]
+    pub(crate) fn peek(self, frame: &Frame<'_>) -> Option<bool> {
+        if self.divided {
+            return Some(true);
+        }
+        let plain = frame.link == LinkType::ETHERNET && frame.bytes.get(12..14) == Some(&[8, 0]);
+        let addresses = frame.bytes.get(26..34).filter(|_| plain)?;
+        let (src, dst) = addresses.split_first_chunk::<4>()?;
+        Some(self.is_of(between((*src).into(), <[u8; 4]>::try_from(dst).ok()?.into())))
+    }
+
+    /// Whether `packet` is this lane's; what is no packet is the first one's. Asked where [`Share::peek`]
+    /// says nothing.
     pub(crate) fn takes<R>(self, packet: Result<&Packet<'_>, R>) -> bool {
-        self.divided || packet.map_or(0, |p| addresses(p) % self.lanes) == self.lane
+        self.divided || self.is_of(packet.map_or(0, |p| between(p.src, p.dst)))
+    }
+
+    fn is_of(self, number: u64) -> bool {
+        number % self.lanes == self.lane
     }
 }
 
 /// A number that depends on the two addresses, and not on their order.
-fn addresses(packet: &Packet<'_>) -> u64 {
-    let [a, b] = [packet.src, packet.dst].map(|ip| {
+fn between(src: IpAddr, dst: IpAddr) -> u64 {
+    let [a, b] = [src, dst].map(|ip| {
         let [high, low] = words(ip);
         mixed(high.wrapping_add(mixed(low)))
     });

@@ -187,8 +187,12 @@ impl<S: Sink> Streams<S> {
         if now >= self.wake {
             self.wake_up(now, sink);
         }
+        let mine = self.share.peek(frame);
+        if mine == Some(false) {
+            return None;
+        }
         let decoded = decode(frame);
-        if !self.share.takes(decoded.as_ref()) {
+        if mine.is_none() && !self.share.takes(decoded.as_ref()) {
             return None;
         }
         self.stats.frames += 1;

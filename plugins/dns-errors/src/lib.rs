@@ -6,12 +6,13 @@ use std::collections::HashMap;
 row! {
     struct Answer<'a> {
         code: &'a str = "response.code",
+        rcode: u64 = "response.rcode",
         name: &'a str = "summary",
     }
 }
 
 /// "Server failure" (RFC 1035 §4.1.1): the resolver could not do its work, unlike a name that does not exist.
-const SERVER_FAILURE: &str = "Server failure";
+const SERVER_FAILURE: u64 = 2;
 
 #[derive(Default)]
 struct DnsErrors {
@@ -33,7 +34,7 @@ impl Plugin for DnsErrors {
             if let Some(counter) = self.by_code.get(row.code) {
                 counter.add(1.0);
             }
-            if row.code == SERVER_FAILURE {
+            if row.rcode == SERVER_FAILURE {
                 // Over its rate, an alert is counted by the host and not raised.
                 let _ = Alert::new(Severity::Warning, format!("DNS server failure: {}", row.name)).about(&item).raise();
             }

@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Read, config: &Config) -> anyhow::Result<()> {
     }
     let lane = |(source, share)| {
         let feeder = hooks.as_ref().map(|h| h.host.feeder());
-        let session = Session::new(node, &source, feeder, Arc::clone(&limits)).with_share(share);
+        let session = Session::new(node, &source, feeder, limits.clone()).with_share(share);
         read_lane(source, session, &filter, args.format)
     };
     let mut done = lanes(sources, &lane).into_iter();

@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Run, config: &Config) -> anyhow::Result<()> {
     let stop = service.stop_flag();
     let lane = |(lane, source): (usize, &mut AfPacket)| {
         let share = Share::divided(u32::try_from(lane).unwrap_or(0), args.lanes.lanes.into());
-        let mut session = Session::new(&node, source, Some(service.host.feeder()), Arc::clone(&limits)).with_share(share);
+        let mut session = Session::new(&node, source, Some(service.host.feeder()), limits.clone()).with_share(share);
         let result = watch(source, &mut session, &stop, &counters.of_lane(lane), &mut service.on_item());
         // A lane that fails ends the others: half of the traffic would look like loss.
         stop.store(true, Ordering::Relaxed);

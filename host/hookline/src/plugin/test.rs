@@ -5,6 +5,7 @@ use crate::{
     commands::read::pass,
     config::Config,
     error::{self, usage},
+    lane::LaneLimits,
     plugin::{cases, cases::Case, name_of},
     plugins::{FILE_NODE, Outlet, Setup, host},
     session::Session,
@@ -118,7 +119,7 @@ where
 fn feed(host: &HookHost, case: &Case) -> anyhow::Result<()> {
     if let Some(file) = &case.read {
         let mut source = FileSource::open(file).map_err(error::capture)?;
-        let mut session = Session::new(FILE_NODE, &source, Some(host.feeder()), Arc::default());
+        let mut session = Session::new(FILE_NODE, &source, Some(host.feeder()), LaneLimits::default());
         return pass(&mut source, &mut session, &mut |_, _| {}).map_err(error::capture);
     }
     let file = case.items.as_deref().ok_or_else(|| usage("give a capture with --read, or items with --items"))?;

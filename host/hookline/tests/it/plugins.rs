@@ -70,3 +70,43 @@ fn filters_of_plugins_are_explained_before_there_are_items() {
     let together = lines.iter().position(|l| *l == "together:").unwrap();
     assert!(lines[together..].iter().any(|l| l.contains("protocols") && l.contains("dns")), "{}", read.err);
 }
+
+/// Every plugin of the gallery says on its tests' items what it said when they were written.
+#[test]
+fn the_gallery_passes_its_tests() {
+    let folders = fs::read_dir(root().join("plugins")).unwrap().map(|e| e.unwrap().path()).filter(|f| f.join("tests").is_dir());
+    let mut count = 0;
+    for folder in folders {
+        let ended = hookline(&["plugin", "test", &folder.display().to_string()]);
+        assert_eq!(ended.code, Some(0), "{}: {}", folder.display(), ended.err);
+        count += ended.err.lines().filter(|l| l.starts_with("ok ")).count();
+    }
+    assert!(count >= 10, "{count}");
+}
+
+#[test]
+fn a_folder_of_tests_says_what_differs_and_blesses() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("greet");
+    fs::create_dir_all(folder.join("tests")).unwrap();
+    let test = |more: &[&str]| hookline(&[&["plugin", "test", &folder.display().to_string()][..], more].concat());
+    assert!(test(&[]).err.contains("there is neither"), "{}", test(&[]).err);
+    fs::write(folder.join("greet.js"), "function onItemCaptured(data) { emit(\"hello\", { to: data.dst.name, by: env.WHO }); }").unwrap();
+    assert!(test(&[]).err.contains("has no NAME.toml"), "{}", test(&[]).err);
+    fs::write(folder.join("tests/a.toml"), "items = \"a.ndjson\"\nexpect = \"a.expected.ndjson\"\nenv = { WHO = \"me\" }\n").unwrap();
+    fs::write(folder.join("greet.toml"), "[grants]\nenv = [\"WHO\"]\n").unwrap();
+    fs::write(folder.join("tests/a.ndjson"), "{\"dst\":{\"name\":\"shop\"}}\n").unwrap();
+    let blessed = test(&["--bless"]);
+    assert_eq!(blessed.code, Some(0), "{}", blessed.err);
+    let expected = fs::read_to_string(folder.join("tests/a.expected.ndjson")).unwrap();
+    assert!(expected.contains("\"data\":{\"to\":\"shop\",\"by\":\"me\"}"), "{expected}");
+    fs::write(folder.join("tests/a.ndjson"), "{\"dst\":{\"name\":\"shop\"}}\n{").unwrap();
+    let broken = test(&[]);
+    assert!(broken.code == Some(1) && broken.err.contains("a.ndjson:2:1: this is not an item"), "{}", broken.err);
+    fs::write(folder.join("tests/a.ndjson"), "{\"dst\":{\"name\":\"pub\"}}\n").unwrap();
+    let differs = test(&[]);
+    assert!(differs.code == Some(1) && differs.err.contains("event 1 differs"), "{}", differs.err);
+    fs::write(folder.join("tests/a.toml"), "expect = \"x\"\n").unwrap();
+    let wrong = test(&[]);
+    assert!(wrong.code == Some(2) && wrong.err.contains("give either read"), "{}", wrong.err);
+}

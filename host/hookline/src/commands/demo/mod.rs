@@ -14,6 +14,7 @@ use crate::{
     delivery::wall_clock,
     embedded::{DEMO_CAPTURES, DEMO_TEXTS, DNS_ERRORS, HTTP_ERRORS},
     error,
+    lane::LaneLimits,
     service::{Parts, Service, print_out},
     session::Session,
 };
@@ -66,7 +67,7 @@ pub(crate) fn run(args: &Demo, config: &Config) -> anyhow::Result<()> {
 fn once(service: &Service, counters: &Counters) -> anyhow::Result<Vec<PluginStatus>> {
     for (name, bytes) in DEMO_CAPTURES {
         let mut source = paced::at_once(name, bytes).map_err(error::capture)?;
-        let mut session = Session::new(NODE, &source, Some(service.host.feeder()), Arc::default());
+        let mut session = Session::new(NODE, &source, Some(service.host.feeder()), LaneLimits::default());
         pass(&mut source, &mut session, &mut service.on_item()).map_err(error::capture)?;
         counters.set(session.counted(&mut source));
         counters.keep();
@@ -87,7 +88,7 @@ fn show(service: &Service, counters: &Counters, args: &Demo, folder: &Path) -> a
     for (name, bytes) in DEMO_CAPTURES.iter().cycle() {
         let mut source = Paced::new(name, bytes, shown, wall_clock).map_err(error::capture)?;
         // Each showing is a capture of its own: the same connections come again.
-        let mut session = Session::new(NODE, &source, Some(service.host.feeder()), Arc::default());
+        let mut session = Session::new(NODE, &source, Some(service.host.feeder()), LaneLimits::default());
         watch(&mut source, &mut session, &stop, counters, &mut service.on_item()).map_err(error::capture)?;
         counters.keep();
         shown = source.shown();
