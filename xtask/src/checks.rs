@@ -77,10 +77,13 @@ pub(crate) fn ci() -> Result {
 
 /// Writes the generated pages of `docs/`, or compares them.
 pub(crate) fn generate(check: bool) -> Result {
-    let mut cmd = cargo();
-    cmd.args(["test", "--package", "hookline", "--test", "it", "--", "generated"]);
-    if !check {
-        cmd.env("BLESS", "1");
+    for package in ["hookline", "hookline-hooks"] {
+        let mut cmd = cargo();
+        cmd.args(["test", "--package", package, "--test", "it", "--", "generated"]);
+        if !check {
+            cmd.env("BLESS", "1");
+        }
+        run(&mut cmd)?;
     }
-    run(&mut cmd)
+    Ok(())
 }

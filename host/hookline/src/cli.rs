@@ -35,9 +35,31 @@ pub(crate) enum Command {
     /// Check a filter, or explain it on an item.
     #[command(after_help = "Example:\n  hookline kfl 'http and response.status >= 500' --item item.json")]
     Kfl(Kfl),
-    /// Write, build, check and test plugins.
+    /// Write, build, check, test and watch plugins.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// Print what plugins and scripts print, of a hookline that runs.
+    #[command(after_help = "Example:\n  hookline logs my-hook -f")]
+    Logs(Logs),
+}
+
+/// A hookline that runs.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ApiArgs {
+    /// Address of its dashboard.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8898")]
+    pub(crate) url: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Logs {
+    /// Only this plugin's lines.
+    pub(crate) plugin: Option<String>,
+    /// Go on with new lines as they come, until Ctrl-C.
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
 }
 
 /// What plugins are run, and what they are given.
@@ -286,6 +308,42 @@ pub(crate) enum Plugin {
     #[command(after_help = "Examples:\n  hookline plugin test my-hook                       (all tests of my-hook/tests/*.toml)\n  \
                             hookline plugin test my-hook.wasm --read a.pcap --expect expected.ndjson")]
     Test(PluginTest),
+    /// Measure what a plugin costs on a capture; exit code 1 if it does not keep within its manifest's budget.
+    #[command(after_help = "Example:\n  hookline plugin bench my-hook.wasm --read a.pcap")]
+    Bench(PluginBench),
+    /// Show what the plugins of a hookline that runs do and cost, until Ctrl-C.
+    #[command(after_help = "Example:\n  hookline plugin top --url http://127.0.0.1:8898")]
+    Top(Top),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PluginBench {
+    /// A .wasm or .js file.
+    pub(crate) file: PathBuf,
+    /// The capture file; read again and again.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) read: PathBuf,
+    /// For so many seconds.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) seconds: u16,
+    /// A value for the plugin's env.
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Top {
+    /// Seconds between two looks.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) seconds: u16,
+    /// Print once what was counted since each plugin's start.
+    #[arg(long)]
+    pub(crate) once: bool,
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
 }
 
 #[derive(Args, Debug)]

@@ -1,6 +1,7 @@
 //! `hookline`: the command line, and how the stages are put together.
 
 mod cli;
+mod client;
 mod commands;
 mod config;
 mod counters;
@@ -39,6 +40,7 @@ fn dispatch(command: Command, config: &Config) -> anyhow::Result<()> {
         Command::Script(cli::Script::Run(args)) => commands::script::run(&args, config),
         Command::Run(args) => commands::run::run(&args, config),
         Command::Demo(args) => commands::demo::run(&args, config),
+        Command::Logs(args) => commands::logs::run(&args),
         Command::Plugin(command) => plugin::run(&command, config),
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     manifest::Manifest,
     state::{Identity, KindOf, Shown, Surroundings},
     stats::{Counts, State, Stats},
+    times::Quantiles,
     worker::{Faults, Queue, Thread, Work, Worker},
 };
 use hookline_item::Timestamp;
@@ -80,6 +81,8 @@ pub struct PluginStatus {
     pub filters: Vec<String>,
     /// How often its code was replaced.
     pub reloads: u64,
+    /// CPU nanoseconds of its calls.
+    pub call_ns: Quantiles,
     /// Counters.
     #[serde(flatten)]
     pub counts: Counts,
@@ -300,7 +303,7 @@ impl HookHost {
         Ok(())
     }
 
-    /// Calls a plugin with what a call was given that failed: the text of a file in [`Options::faults`].
+    /// Calls a plugin with what a call was given that failed: the text of a file in `faults` below [`Options::data`].
     ///
     /// # Errors
     /// Why it cannot be called; [`Reproduced::Failed`] is no error.
@@ -415,6 +418,7 @@ impl Loaded {
             hooks: self.hooks.clone(),
             filters: self.planned.iter().flat_map(|p| &p.items).map(|s| s.filter.source().to_owned()).collect(),
             reloads: self.reloads,
+            call_ns: self.stats.call_times.quantiles(),
             counts: self.stats.counts(),
         }
     }

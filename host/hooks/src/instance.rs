@@ -359,8 +359,10 @@ impl Instance {
         let before = thread_cpu_time();
         let result = f(&mut self.store);
         let stats = &self.store.data().stats;
+        let nanos = u64::try_from(thread_cpu_time().saturating_sub(before).as_nanos()).unwrap_or(u64::MAX);
         stats.calls.add(1);
-        stats.cpu_ns.add(u64::try_from(thread_cpu_time().saturating_sub(before).as_nanos()).unwrap_or(u64::MAX));
+        stats.cpu_ns.add(nanos);
+        stats.call_times.add(nanos);
         self.note_memory();
         self.store.data_mut().items = Arc::new([]);
         result.map_err(|e| Failure::of(&e))

@@ -73,6 +73,9 @@ pub(crate) struct Kv {
     max: i64,
 }
 
+/// A value, and when its time is over.
+type Entry = (Vec<u8>, Option<i64>);
+
 #[derive(Debug)]
 struct Inner {
     connection: Connection,
@@ -127,8 +130,7 @@ impl Kv {
 }
 
 impl Inner {
-    /// The value, and when its time is over.
-    fn value(&self, key: &str, now: Timestamp) -> Result<Option<(Vec<u8>, Option<i64>)>, Refused> {
+    fn value(&self, key: &str, now: Timestamp) -> Result<Option<Entry>, Refused> {
         let mut statement =
             self.connection.prepare_cached("SELECT value, until FROM kv WHERE key = ?1 AND (until IS NULL OR until > ?2)")?;
         Ok(statement.query_row(params![key, nanos(now)], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)

@@ -26,6 +26,7 @@ mod metrics;
 mod packet;
 mod state;
 mod stats;
+mod times;
 mod worker;
 
 pub use feeder::Feeder;
@@ -35,6 +36,7 @@ pub use manifest::{About, Grants, MEMORY_MAX_MIB, Manifest, Run};
 pub use packet::{PACKET_FIELDS, Packet};
 pub use state::{KindOf, Shown};
 pub use stats::{Counts, State};
+pub use times::Quantiles;
 
 use hookline_bus::Event;
 use hookline_item::Timestamp;

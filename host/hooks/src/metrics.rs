@@ -101,7 +101,14 @@ struct Family {
 /// Every plugin's metrics.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    families: Mutex<BTreeMap<String, Family>>,
+    families: Mutex<Families>,
+}
+
+#[derive(Debug, Default)]
+struct Families {
+    by_name: BTreeMap<String, Family>,
+    /// How many series each plugin has.
+    used: BTreeMap<String, usize>,
 }
 
 impl Registry {
@@ -125,24 +132,25 @@ impl Registry {
             return Err(Refusal::Invalid(format!("bounds of a histogram are at most {BOUNDS_MAX} numbers that grow")));
         }
         let mut families = self.families.lock().unwrap_or_else(PoisonError::into_inner);
-        let used: usize = families.values().flat_map(|f| &f.series).filter(|((p, _), _)| p == plugin).map(|(_, s)| s.weight()).sum();
-        let family = families.entry(name.to_owned()).or_insert_with(|| Family {
-            kind,
-            help: help.chars().take(TEXT_MAX).collect(),
-            series: BTreeMap::new(),
-        });
-        if family.kind != kind {
-            return Err(Refusal::Invalid(format!("{name:?} is registered as another kind already")));
-        }
+        let Families { by_name, used } = &mut *families;
         let key = (plugin.to_owned(), render_labels(plugin, labels));
-        if let Some(series) = family.series.get(&key) {
-            return Ok(Arc::clone(series));
+        if let Some(family) = by_name.get(name) {
+            if family.kind != kind {
+                return Err(Refusal::Invalid(format!("{name:?} is registered as another kind already")));
+            }
+            if let Some(series) = family.series.get(&key) {
+                return Ok(Arc::clone(series));
+            }
         }
         let bounds = bounds.iter().copied().chain([f64::INFINITY]).filter(|_| kind == SeriesKind::Histogram);
         let series = Arc::new(Series { kind, bits: AtomicU64::new(0), buckets: bounds.map(|b| (b, AtomicU64::new(0))).collect() });
-        if used + series.weight() > SERIES_MAX {
+        let used = used.entry(plugin.to_owned()).or_default();
+        if *used + series.weight() > SERIES_MAX {
             return Err(Refusal::Quota(format!("a plugin may have {SERIES_MAX} series")));
         }
+        *used += series.weight();
+        let help = || help.chars().take(TEXT_MAX).collect();
+        let family = by_name.entry(name.to_owned()).or_insert_with(|| Family { kind, help: help(), series: BTreeMap::new() });
         family.series.insert(key, Arc::clone(&series));
         Ok(series)
     }
@@ -150,7 +158,7 @@ impl Registry {
     /// Everything in Prometheus' text format.
     pub(crate) fn render(&self) -> String {
         let mut out = String::new();
-        for (name, family) in &*self.families.lock().unwrap_or_else(PoisonError::into_inner) {
+        for (name, family) in &self.families.lock().unwrap_or_else(PoisonError::into_inner).by_name {
             let (suffix, kind) = match family.kind {
                 SeriesKind::Counter if name.ends_with("_total") => ("", "counter"),
                 SeriesKind::Counter => ("_total", "counter"),
@@ -235,5 +243,7 @@ mod tests {
         let add = |plugin: &str, i: usize| r.register(plugin, SeriesKind::Counter, "c", "", &[("i".into(), i.to_string())], &[]).is_ok();
         assert!((0..SERIES_MAX).all(|i| add("p", i)));
         assert!(!add("p", SERIES_MAX) && add("p", 3) && add("q", 0));
+        // Names are bounded like labels: a refused one leaves nothing behind.
+        assert!(r.register("p", SeriesKind::Gauge, "another", "", &[], &[]).is_err() && !r.render().contains("another"));
     }
 }

@@ -1,5 +1,6 @@
 //! What is counted of each plugin.
 
+use crate::times::Times;
 use std::sync::{
     Mutex, PoisonError,
     atomic::{AtomicU64, Ordering},
@@ -27,6 +28,7 @@ macro_rules! counters {
         #[derive(Debug, Default)]
         pub(crate) struct Stats {
             $(pub(crate) $name: Counter,)*
+            pub(crate) call_times: Times,
             state: Mutex<(State, Option<String>)>,
         }
 

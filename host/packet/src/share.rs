@@ -53,18 +53,20 @@ impl Share {
         self.divided || self.is_of(packet.map_or(0, |p| between(p.src, p.dst)))
     }
 
+    /// Whether a number's lane is this one: its lower half, scaled to the number of lanes.
     fn is_of(self, number: u64) -> bool {
-        number % self.lanes == self.lane
+        ((number & 0xffff_ffff) * self.lanes) >> 32 == self.lane
     }
 }
 
 /// A number that depends on the two addresses, and not on their order.
 fn between(src: IpAddr, dst: IpAddr) -> u64 {
-    let [a, b] = [src, dst].map(|ip| {
-        let [high, low] = words(ip);
-        mixed(high.wrapping_add(mixed(low)))
-    });
-    mixed(a.wrapping_add(b)) >> 32
+    let (a, b) = (words(src), words(dst));
+    let ([h, i], [j, k]) = if a <= b { (a, b) } else { (b, a) };
+    if h == 0 && j == 0 {
+        return mixed(i << 32 | k);
+    }
+    mixed(mixed(mixed(h ^ i.rotate_left(32)) ^ j) ^ k)
 }
 
 /// Spreads neighbours far apart (the finalizer of SplitMix64).

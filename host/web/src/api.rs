@@ -147,9 +147,16 @@ pub(crate) async fn plugins(State(deps): State<WebDeps>) -> Json<Value> {
     Json(json!({ "plugins": deps.host.status() }))
 }
 
-/// `GET /api/console`: the newest log lines of the plugins, oldest first.
-pub(crate) async fn console(State(deps): State<WebDeps>) -> Json<Value> {
-    Json(json!({ "lines": deps.console.lines() }))
+#[derive(Deserialize)]
+pub(crate) struct After {
+    #[serde(default)]
+    after: u64,
+}
+
+/// `GET /api/console?after=`: the newest log lines of the plugins, oldest first; `next` is the `after` of those to come.
+pub(crate) async fn console(State(deps): State<WebDeps>, Query(After { after }): Query<After>) -> Json<Value> {
+    let (lines, next) = deps.console.lines(after);
+    Json(json!({ "lines": lines, "next": next }))
 }
 
 /// `GET /api/kfl?kfl=`: whether this is a filter.

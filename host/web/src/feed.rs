@@ -41,10 +41,17 @@ impl Default for Live {
     }
 }
 
+/// The newest lines, and how many there were.
+#[derive(Default)]
+struct Kept {
+    lines: VecDeque<LogLine>,
+    pushed: u64,
+}
+
 /// The plugins' log lines: the newest, and those to come.
 #[derive(Clone)]
 pub struct Console {
-    kept: Arc<Mutex<VecDeque<LogLine>>>,
+    kept: Arc<Mutex<Kept>>,
     feed: broadcast::Sender<LogLine>,
 }
 
@@ -58,27 +65,32 @@ impl Console {
     /// Adds a line; never blocks for long.
     pub fn push(&self, line: LogLine) {
         let mut kept = self.lock();
-        if kept.len() == LINES {
-            kept.pop_front();
+        if kept.lines.len() == LINES {
+            kept.lines.pop_front();
         }
-        kept.push_back(line.clone());
+        kept.lines.push_back(line.clone());
+        kept.pushed += 1;
         drop(kept);
         // Nobody listening is no error.
         let _ = self.feed.send(line);
     }
 
-    /// The lines kept, oldest first.
+    /// The lines kept of those after the first `after`, oldest first, and how many there were in all.
     #[must_use]
-    pub fn lines(&self) -> Vec<LogLine> {
-        self.lock().iter().cloned().collect()
+    pub fn lines(&self, after: u64) -> (Vec<LogLine>, u64) {
+        let kept = self.lock();
+        // A number beyond what there was is of another run: then all are new.
+        let new = kept.pushed.checked_sub(after).unwrap_or(kept.pushed);
+        let skip = kept.lines.len().saturating_sub(usize::try_from(new).unwrap_or(usize::MAX));
+        (kept.lines.iter().skip(skip).cloned().collect(), kept.pushed)
     }
 
     pub(crate) fn listen(&self) -> broadcast::Receiver<LogLine> {
         self.feed.subscribe()
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<LogLine>> {
-        // Lines are pushed whole, so a panic elsewhere leaves the queue sound.
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        // Lines are pushed whole, so a panic elsewhere leaves them sound.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -32,14 +32,36 @@ fn store(out: &mut String, deps: &WebDeps) {
     }
 }
 
+/// CPU time of each plugin's calls.
+fn call_times(out: &mut String, plugins: &[PluginStatus]) {
+    let _ = writeln!(out, "# HELP hookline_hooks_call_seconds CPU time of a call\n# TYPE hookline_hooks_call_seconds summary");
+    for plugin in plugins {
+        let (name, q) = (label(&plugin.name), plugin.call_ns);
+        for (quantile, nanos) in [("0.5", q.p50), ("0.9", q.p90), ("0.99", q.p99), ("1", q.max)] {
+            let seconds = nanos as f64 / 1e9;
+            let _ = writeln!(out, "hookline_hooks_call_seconds{{plugin=\"{name}\",quantile=\"{quantile}\"}} {seconds}");
+        }
+        let (sum, count) = (plugin.counts.cpu_ns as f64 / 1e9, plugin.counts.calls);
+        let _ = writeln!(
+            out,
+            "hookline_hooks_call_seconds_sum{{plugin=\"{name}\"}} {sum}\nhookline_hooks_call_seconds_count{{plugin=\"{name}\"}} {count}"
+        );
+    }
+}
+
+fn label(name: &str) -> String {
+    name.replace(['"', '\\', '\n'], "_")
+}
+
 fn hooks(out: &mut String, plugins: &[PluginStatus]) {
     let Some(first) = plugins.first() else { return };
+    call_times(out, plugins);
     for (name, help, _) in first.counts.each() {
         let (suffix, kind) = if name == "memory_bytes" { ("", "gauge") } else { ("_total", "counter") };
         let _ = writeln!(out, "# HELP hookline_hooks_{name}{suffix} {help}\n# TYPE hookline_hooks_{name}{suffix} {kind}");
         for plugin in plugins {
             let value = plugin.counts.each().find(|(n, ..)| *n == name).map_or(0, |(_, _, v)| v);
-            let _ = writeln!(out, "hookline_hooks_{name}{suffix}{{plugin=\"{}\"}} {value}", plugin.name.replace(['"', '\\', '\n'], "_"));
+            let _ = writeln!(out, "hookline_hooks_{name}{suffix}{{plugin=\"{}\"}} {value}", label(&plugin.name));
         }
     }
 }

@@ -40,7 +40,7 @@ async fn server() -> (SocketAddr, Live) {
         node: "n".into(),
         env: BTreeMap::new(),
         kind_of: Box::new(|_| None),
-        filters: hookline_kfl::Settings::default(),
+        filters: Settings::default(),
         data: None,
         replay: false,
         now: Timestamp(0),
@@ -117,7 +117,10 @@ async fn the_rest_of_the_interface() {
     let (addr, _) = server().await;
     assert_eq!(json(addr, "/api/alerts").await.1["alerts"][0]["data"]["title"], "it broke");
     assert_eq!(json(addr, "/api/plugins").await.1["plugins"], Value::Array(Vec::new()));
-    assert_eq!(json(addr, "/api/console").await.1["lines"][0]["text"], "hello");
+    let console = json(addr, "/api/console").await.1;
+    assert_eq!((&console["lines"][0]["text"], &console["next"]), (&"hello".into(), &1.into()));
+    assert_eq!(json(addr, "/api/console?after=1").await.1["lines"], serde_json::json!([]));
+    assert_eq!(json(addr, "/api/console?after=7").await.1["lines"][0]["text"], "hello", "another run's number");
     assert_eq!(json(addr, "/api/about").await.1["source"], "test");
     assert_eq!(json(addr, "/api/nothing").await.0, 404);
     assert_eq!(ask(addr, "/healthz", "").await.2, "ok\n");

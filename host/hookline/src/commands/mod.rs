@@ -2,6 +2,7 @@
 
 pub(crate) mod demo;
 pub(crate) mod kfl;
+pub(crate) mod logs;
 pub(crate) mod read;
 pub(crate) mod run;
 pub(crate) mod script;

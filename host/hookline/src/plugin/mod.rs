@@ -1,11 +1,13 @@
 //! `hookline plugin`: write, build, check and test plugins.
 
+mod bench;
 mod build;
 mod cases;
 mod check;
 mod new;
 mod test;
 mod toolchain;
+mod top;
 
 use crate::{cli::Plugin, config::Config};
 use std::path::Path;
@@ -16,6 +18,8 @@ pub(crate) fn run(command: &Plugin, config: &Config) -> anyhow::Result<()> {
         Plugin::Build { dir } => build::run(dir),
         Plugin::Check { file, json } => check::run(file, *json, config),
         Plugin::Test(args) => test::run(args, config),
+        Plugin::Bench(args) => bench::run(args, config),
+        Plugin::Top(args) => top::run(args),
     }
 }
 

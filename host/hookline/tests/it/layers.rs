@@ -30,14 +30,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "hookline-web",
         ],
     ),
-    ("hookline-benches", &["hookline-item", "hookline-kfl", "hookline-packet", "hookline-capture", "hookline-dissect"]),
+    (
+        "hookline-benches",
+        &["hookline-item", "hookline-kfl", "hookline-packet", "hookline-capture", "hookline-dissect", "hookline-bus", "hookline-hooks"],
+    ),
     ("xtask", &[]),
 ];
 
 /// Heavy dependencies, and who alone may have them.
 const OWNERS: &[(&str, &[&str])] = &[
-    ("wasmtime", &["hookline-hooks"]),
-    ("rusqlite", &["hookline-bus", "hookline-store"]),
+    ("wasmtime", &["hookline-hooks", "hookline-benches"]),
+    ("rusqlite", &["hookline-bus", "hookline-hooks", "hookline-store"]),
     ("axum", &["hookline-web"]),
     ("hyper", &["hookline-actions"]),
     ("nom", &["hookline-dissect"]),

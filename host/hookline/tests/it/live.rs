@@ -1,6 +1,6 @@
 //! Live: real sockets on loopback, the running program, its API. Needs CAP_NET_RAW; skips loudly without.
 
-use crate::support::{Running, get_json, may_capture, root, until};
+use crate::support::{Running, get_json, hookline, may_capture, root, until};
 use serde_json::Value;
 use std::{
     fs,
@@ -52,7 +52,8 @@ fn a_500_on_loopback_reaches_the_webhook() {
     let plugins = tempfile::tempdir().unwrap();
     let script = format!(
         "function onItemCaptured(data) {{\n  if (data.dst.port === \"{}\" && data.response && data.response.status === 500)\n    \
-         vendor.webhook(\"POST\", env.HOOK, {{ path: data.request.path, host: data.dst.name }});\n}}\n",
+         vendor.webhook(\"POST\", env.HOOK, {{ path: data.request.path, host: data.dst.name }}), \
+         console.log(\"told\");\n}}\n",
         shop.port()
     );
     fs::write(plugins.path().join("alarm.js"), script).unwrap();
@@ -73,6 +74,9 @@ fn a_500_on_loopback_reaches_the_webhook() {
     let body: Value = serde_json::from_str(&told.recv_timeout(Duration::from_secs(10)).expect("the webhook is told")).unwrap();
     eprintln!("the webhook was told after {:?}", asked.elapsed());
     assert_eq!(body, serde_json::json!({"path": "/cart", "host": "shop.test"}));
+    let logs = hookline(&["logs", "alarm", "--url", &running.url]);
+    assert_eq!((logs.code, logs.out.as_str()), (Some(0), "<alarm>] told\n"), "{}", logs.err);
+    assert_eq!(hookline(&["logs", "another", "--url", &running.url]).out, "");
     // The exchange is an item, once: loopback shows each packet twice.
     let filter = format!("dst.port == {} and response.status == 500", shop.port());
     let items = until(|| Some(get_json(&running.url, "api/items", &filter)["items"].as_array()?.clone()).filter(|i| !i.is_empty()));
@@ -108,6 +112,9 @@ fn a_plugin_that_traps_comes_back_when_a_fixed_file_is_dropped_in() {
     let before = count("bad", "delivered");
     request(shop, "/again");
     until(|| (count("bad", "delivered") > before).then_some(()));
+    let top = hookline(&["plugin", "top", "--once", "--url", &running.url]);
+    let row = |name: &str| top.out.lines().find(|l| l.starts_with(name)).unwrap().split_whitespace().nth(1).unwrap().to_owned();
+    assert_eq!((top.code, row("bad").as_str(), row("good").as_str()), (Some(0), "running", "running"), "{}", top.out);
     let good = plugin("good");
     assert_eq!((&good["failed"], &good["dropped_queue_full"], &good["skipped_down"]), (&0.into(), &0.into(), &0.into()));
     running.stop();
@@ -115,7 +122,10 @@ fn a_plugin_that_traps_comes_back_when_a_fixed_file_is_dropped_in() {
 
 #[test]
 fn what_cannot_be_captured_or_bound_is_told() {
-    let ended = crate::support::hookline(&["run", "-i", "no-such-if"]);
+    let nobody = hookline(&["logs", "--url", "http://127.0.0.1:9"]);
+    assert_eq!(nobody.code, Some(1));
+    assert!(nobody.err.contains("cannot ask http://127.0.0.1:9/") && nobody.err.contains("--url"), "{}", nobody.err);
+    let ended = hookline(&["run", "-i", "no-such-if"]);
     assert_eq!(ended.code, Some(1));
     assert!(ended.err.contains("no-such-if"), "{}", ended.err);
     if !may_capture() {
@@ -123,7 +133,7 @@ fn what_cannot_be_captured_or_bound_is_told() {
     }
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = taken.local_addr().unwrap().to_string();
-    let ended = crate::support::hookline(&["run", "-i", "lo", "--listen", &addr]);
+    let ended = hookline(&["run", "-i", "lo", "--listen", &addr]);
     assert_eq!(ended.code, Some(2));
     assert!(ended.err.contains(&addr) && ended.err.contains("--listen"), "{}", ended.err);
 }

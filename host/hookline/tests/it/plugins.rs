@@ -110,3 +110,16 @@ fn a_folder_of_tests_says_what_differs_and_blesses() {
     let wrong = test(&[]);
     assert!(wrong.code == Some(2) && wrong.err.contains("give either read"), "{}", wrong.err);
 }
+
+#[test]
+fn a_plugin_is_measured_against_its_budget() {
+    let plugin = root().join("plugins/dist/http-errors.wasm").display().to_string();
+    let bench = |more: &[&str]| {
+        hookline(&[&["plugin", "bench", &plugin, "--read", &capture("demo/webapp.pcap"), "--seconds", "0"][..], more].concat())
+    };
+    let ended = bench(&[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(ended.out.contains("http-errors over 1 passes: 10 items") && ended.out.contains("PASS"), "{}", ended.out);
+    let json: serde_json::Value = serde_json::from_str(&bench(&["--json"]).out).unwrap();
+    assert_eq!((&json["pass"], &json["plugin"]["delivered"]), (&true.into(), &10.into()));
+}
