@@ -140,6 +140,8 @@ fn main() -> std::io::Result<()> {
     let cache = std::env::temp_dir().join("hookline-bench-cache");
     let config = |text: &str| format!("[run]\nevents_per_second = 100000000\n[config]\n{text}");
     let one = |file: &str, text: &str| nanos(&items, &cache, &[("p", file, config(text))]);
+    let per_lane = |text: &str| format!("[run]\ninstances = \"per-lane\"\ncpu_ms = 10\n[config]\n{text}");
+    let in_lane = |text: &str| nanos(&items, &cache, &[("p", "every-item.wasm", per_lane(text))]);
     // Filters that match nothing, each another.
     let names: Vec<String> = (0..50).map(|n| format!("idle-{n:02}")).collect();
     let idle = |(n, name)| {
@@ -155,6 +157,8 @@ fn main() -> std::io::Result<()> {
         ("  native", native(&items, &fields[..1])),
         ("five fields, batches of 64", one("every-item.wasm", "mode = \"five\"\nbatch = 64")),
         ("  native", native(&items, &fields)),
+        ("one field, batches of 64, in the lane", in_lane("mode = \"one\"\nbatch = 64")),
+        ("five fields, batches of 64, in the lane", in_lane("mode = \"five\"\nbatch = 64")),
         ("five fields, batches of 1024", one("every-item.wasm", "mode = \"five\"")),
         ("one field, batches of one", one("every-item.wasm", "mode = \"one\"\nbatch = 1")),
         ("the whole item as JSON", one("item-reader.wasm", "mode = \"json\"")),

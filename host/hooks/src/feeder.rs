@@ -5,7 +5,7 @@ use crate::{
     columns::{Column, Values},
     host::Inner,
     state::{Shown, Subscription},
-    worker::{Queue, Used, Work},
+    worker::{Queue, Spec, Used, Work, Worker},
 };
 use hookline_item::{Object, Timestamp};
 use hookline_kfl::FilterSet;
@@ -28,6 +28,8 @@ pub(crate) struct Plan {
 #[derive(Clone)]
 pub(crate) struct Planned {
     pub(crate) queue: Queue,
+    /// What the lane's own instance is made of, where each lane has one for items, packets and jobs; queries go to the queue all the same.
+    pub(crate) in_lane: Option<Arc<Spec>>,
     /// Whether the plugin reads more of items than its columns.
     pub(crate) reads_items: bool,
     pub(crate) items: Vec<Subscription>,
@@ -47,6 +49,8 @@ pub struct Feeder {
     filters: FilterSet,
     items: Vec<Batch>,
     packets: Vec<Batch>,
+    /// For each plugin in the plan: the lane's own instance, if it has one.
+    workers: Vec<Option<Worker>>,
     hits: Vec<usize>,
     next_tick: Timestamp,
     next_flush: Timestamp,
@@ -101,8 +105,8 @@ impl Batch {
         self.count >= self.subscription.batch_max
     }
 
-    /// Hands the batch over.
-    fn send(&mut self, queue: &Queue, now: Timestamp) {
+    /// Hands the batch over: to the lane's own instance, or into the plugin's queue.
+    fn send(&mut self, queue: &Queue, worker: Option<&mut Worker>, now: Timestamp) {
         if self.count == 0 {
             return;
         }
@@ -114,10 +118,14 @@ impl Batch {
         queue.stats.matched.add(self.count as u64);
         self.count = 0;
         self.due = Timestamp(u64::MAX);
-        queue.send(match self.of {
+        let work = match self.of {
             Of::Items => Work::Items { subscription, now, count, columns, items: self.items.drain(..).collect(), back },
             Of::Packets => Work::Packets { subscription, now, count, columns, back },
-        });
+        };
+        match worker {
+            Some(worker) => worker.handle(work),
+            None => queue.send(work),
+        }
     }
 }
 
@@ -130,6 +138,7 @@ impl Feeder {
             filters: FilterSet::default(),
             items: Vec::new(),
             packets: Vec::new(),
+            workers: Vec::new(),
             hits: Vec::new(),
             next_tick: Timestamp(0),
             next_flush: Timestamp(u64::MAX),
@@ -171,7 +180,7 @@ impl Feeder {
                 batch.items.push(Arc::clone(item) as Shown);
             }
             if batch.push(item.as_ref(), now) {
-                batch.send(queue, now);
+                batch.send(queue, self.workers[batch.plugin].as_mut(), now);
             } else if !queue.waits {
                 self.next_flush = self.next_flush.min(batch.due);
             }
@@ -188,7 +197,7 @@ impl Feeder {
             }
             let queue = &self.plan.plugins[batch.plugin].queue;
             if batch.push(packet, now) {
-                batch.send(queue, now);
+                batch.send(queue, self.workers[batch.plugin].as_mut(), now);
             } else if !queue.waits {
                 self.next_flush = self.next_flush.min(batch.due);
             }
@@ -203,7 +212,7 @@ impl Feeder {
 
     fn send_all(&mut self, now: Timestamp) {
         for batch in self.items.iter_mut().chain(&mut self.packets) {
-            batch.send(&self.plan.plugins[batch.plugin].queue, now);
+            batch.send(&self.plan.plugins[batch.plugin].queue, self.workers[batch.plugin].as_mut(), now);
         }
     }
 
@@ -211,7 +220,7 @@ impl Feeder {
         let mut next = Timestamp(u64::MAX);
         for batch in self.items.iter_mut().chain(&mut self.packets) {
             if batch.due <= now {
-                batch.send(&self.plan.plugins[batch.plugin].queue, now);
+                batch.send(&self.plan.plugins[batch.plugin].queue, self.workers[batch.plugin].as_mut(), now);
             }
             next = next.min(batch.due);
         }
@@ -225,9 +234,12 @@ impl Feeder {
         self.next_tick = Timestamp(boundary.0.saturating_add(tick));
         for (index, plugin) in self.plan.plugins.iter().enumerate().filter(|(_, p)| p.jobs) {
             for batch in self.items.iter_mut().chain(&mut self.packets).filter(|b| b.plugin == index) {
-                batch.send(&plugin.queue, boundary);
+                batch.send(&plugin.queue, self.workers[index].as_mut(), boundary);
             }
-            plugin.queue.send(Work::Tick { now: boundary });
+            match &mut self.workers[index] {
+                Some(worker) => worker.handle(Work::Tick { now: boundary }),
+                None => plugin.queue.send(Work::Tick { now: boundary }),
+            }
         }
     }
 
@@ -235,7 +247,7 @@ impl Feeder {
     fn refresh(&mut self, now: Timestamp) {
         self.send_all(now);
         self.generation = self.inner.generation.load(Ordering::Acquire);
-        self.plan = self.inner.plan();
+        self.replace_workers(now);
         self.filters = FilterSet::default();
         self.items.clear();
         self.packets.clear();
@@ -250,9 +262,38 @@ impl Feeder {
     }
 }
 
+impl Feeder {
+    /// Takes the newest plan. Instances whose plugin is the same stay; a new version takes over from the old one.
+    fn replace_workers(&mut self, now: Timestamp) {
+        let plan = self.inner.plan();
+        let mut former: Vec<Worker> = self.workers.drain(..).flatten().collect();
+        let mut take = |keep: &dyn Fn(&Worker) -> bool| former.iter().position(keep).map(|at| former.swap_remove(at));
+        self.workers = plan
+            .plugins
+            .iter()
+            .map(|plugin| {
+                let spec = plugin.in_lane.as_ref()?;
+                if let Some(same) = take(&|w| Arc::ptr_eq(w.spec(), spec)) {
+                    return Some(same);
+                }
+                // It started in the host a moment ago; where it does not start here, it is tried again with its first batch.
+                let mut worker = Worker::new(Arc::clone(spec), spec.start(now).ok());
+                let old = take(&|w| w.spec().identity.name == spec.identity.name);
+                if let Some(state) = old.and_then(|old| old.finish(now)) {
+                    worker.restore(&state);
+                }
+                Some(worker)
+            })
+            .collect();
+        former.into_iter().for_each(|gone| drop(gone.finish(now)));
+        self.plan = plan;
+    }
+}
+
 impl Drop for Feeder {
     /// Nothing that was gathered is lost.
     fn drop(&mut self) {
         self.send_all(Timestamp(0));
+        self.workers.drain(..).flatten().for_each(|worker| drop(worker.finish(Timestamp(0))));
     }
 }

@@ -7,11 +7,11 @@ use crate::{
     feeder::{Feeder, Plan, Planned},
     instance::{Instance, Program},
     kv::Stores,
-    manifest::Manifest,
+    manifest::{Instances, Manifest},
     state::{Identity, KindOf, Shown, Surroundings},
     stats::{Counts, State, Stats},
     times::Quantiles,
-    worker::{Faults, Queue, Thread, Work, Worker},
+    worker::{Queue, Spec, Thread, Work, Worker},
 };
 use hookline_item::Timestamp;
 use std::{
@@ -248,7 +248,7 @@ impl HookHost {
     }
 
     /// Compiles, links and starts a plugin on this thread.
-    fn instance(&self, name: &str, code: Code, manifest: Manifest, stats: &Arc<Stats>) -> Result<(Arc<Program>, Instance), String> {
+    fn instance(&self, name: &str, code: Code, manifest: Manifest, stats: &Arc<Stats>) -> Result<(Arc<Spec>, Instance), String> {
         let inner = &self.inner;
         let (program, digest, script) = match code {
             Code::Wasm(bytes) => {
@@ -263,34 +263,29 @@ impl HookHost {
             }
         };
         let identity = Arc::new(Identity { name: name.to_owned(), digest, manifest, script });
-        let instance = Instance::start(&inner.compiler, &program, &identity, &inner.around, stats, inner.start)?;
-        Ok((program, instance))
+        let (compiler, around, stats) = (Arc::clone(&inner.compiler), Arc::clone(&inner.around), Arc::clone(stats));
+        let spec = Arc::new(Spec { compiler, program, identity, around, stats });
+        let instance = spec.start(inner.start)?;
+        Ok((spec, instance))
     }
 
     fn start(&self, name: &str, code: Code, manifest: Manifest, stats: &Arc<Stats>) -> Result<(), String> {
         let inner = &self.inner;
-        let (program, instance) = self.instance(name, code, manifest, stats)?;
-        let identity = Arc::clone(&instance.state().identity);
+        let (spec, instance) = self.instance(name, code, manifest, stats)?;
+        let identity = Arc::clone(&spec.identity);
         let (queue, inbox) = Queue::new(identity.manifest.run.queue, inner.replay, stats);
         let state = instance.state();
         let planned = Planned {
             queue,
-            reads_items: program.reads_items,
+            in_lane: (identity.manifest.run.instances == Instances::PerLane).then(|| Arc::clone(&spec)),
+            reads_items: spec.program.reads_items,
             items: state.subscriptions.items.clone(),
             packets: state.subscriptions.packets.clone(),
             queries: state.subscriptions.queries,
             jobs: instance.has_jobs(),
         };
-        let hooks = program.hooks();
-        let worker = Worker {
-            compiler: Arc::clone(&inner.compiler),
-            program,
-            identity: Arc::clone(&identity),
-            around: Arc::clone(&inner.around),
-            stats: Arc::clone(stats),
-            instance: Some(instance),
-            faults: Faults::default(),
-        };
+        let hooks = spec.program.hooks();
+        let worker = Worker::new(spec, Some(instance));
         let mut plugins = lock(&inner.plugins);
         let known = plugins.entry(name.to_owned()).or_insert_with(|| Loaded::unborn(name, &identity.manifest));
         let former = known.worker.take();

@@ -37,6 +37,8 @@ pub struct Run {
     pub cpu_ms: u32,
     /// CPU milliseconds for one job, and for `on-init`.
     pub job_cpu_ms: u32,
+    /// Where its hooks for items and packets run.
+    pub instances: Instances,
     /// Items that may wait for it; more are dropped and counted in live capture.
     pub queue: u32,
     /// Log lines a second that are shown; more are counted.
@@ -50,6 +52,20 @@ pub struct Run {
     /// The minutes in which these failures count.
     pub quarantine_minutes: u32,
 }
+
+/// Where hooks for items and packets run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Instances {
+    /// One instance on a thread of its own sees everything in order; what it costs, capture does not pay.
+    #[default]
+    Single,
+    /// An instance in each lane, on the lane's own thread, sees that lane's items: cheaper, and capture waits for it.
+    PerLane,
+}
+
+/// CPU milliseconds of a call that capture waits for: what its ring holds is then far from full.
+const LANE_CPU_MS_MAX: u32 = 10;
 
 /// `[grants]`: what crosses the wall.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -72,6 +88,7 @@ impl Default for Run {
             memory_mib: 64,
             cpu_ms: 50,
             job_cpu_ms: 1000,
+            instances: Instances::Single,
             queue: 4096,
             log_lines_per_second: 1000,
             events_per_second: 1000,
@@ -106,6 +123,12 @@ impl Manifest {
         }
         if run.cpu_ms == 0 || run.job_cpu_ms == 0 || run.queue == 0 {
             return Err("run.cpu_ms, run.job_cpu_ms and run.queue must be at least 1".to_owned());
+        }
+        if run.instances == Instances::PerLane && run.cpu_ms > LANE_CPU_MS_MAX {
+            return Err(format!(
+                "run.instances = \"per-lane\" makes capture wait for the plugin: give run.cpu_ms of at most {LANE_CPU_MS_MAX}, it is {}",
+                run.cpu_ms
+            ));
         }
         Ok(manifest)
     }
@@ -175,6 +198,8 @@ mod tests {
         let error = Manifest::parse("[run]\nmemory = 3\n").unwrap_err();
         assert!(error.contains("line 2") && error.contains("unknown field `memory`"), "{error}");
         assert!(Manifest::parse("[run]\nmemory_mib = 100000").unwrap_err().contains("1 to 512"));
+        assert!(Manifest::parse("[run]\ninstances = \"per-lane\"").unwrap_err().contains("at most 10, it is 50"));
+        assert!(Manifest::parse("[run]\ninstances = \"per-lane\"\ncpu_ms = 5").is_ok());
     }
 
     #[test]

@@ -148,15 +148,27 @@ const WELL_AFTER: Duration = Duration::from_secs(60);
 /// A worker's thread; it ends with what its instance hands over.
 pub(crate) type Thread = JoinHandle<Option<Vec<u8>>>;
 
-/// A plugin and its thread's state.
-pub(crate) struct Worker {
+/// What instances of a plugin are made of.
+pub(crate) struct Spec {
     pub(crate) compiler: Arc<Compiler>,
     pub(crate) program: Arc<Program>,
     pub(crate) identity: Arc<Identity>,
     pub(crate) around: Arc<Surroundings>,
     pub(crate) stats: Arc<Stats>,
-    pub(crate) instance: Option<Instance>,
-    pub(crate) faults: Faults,
+}
+
+impl Spec {
+    /// Starts an instance.
+    pub(crate) fn start(&self, now: Timestamp) -> Result<Instance, String> {
+        Instance::start(&self.compiler, &self.program, &self.identity, &self.around, &self.stats, now)
+    }
+}
+
+/// An instance of a plugin, with what is needed to start it anew: on a thread of its own, or in a lane.
+pub(crate) struct Worker {
+    spec: Arc<Spec>,
+    instance: Option<Instance>,
+    faults: Faults,
 }
 
 /// When a plugin failed, of late.
@@ -192,6 +204,15 @@ impl Faults {
 }
 
 impl Worker {
+    pub(crate) fn new(spec: Arc<Spec>, instance: Option<Instance>) -> Self {
+        Self { spec, instance, faults: Faults::default() }
+    }
+
+    /// What it is made of.
+    pub(crate) fn spec(&self) -> &Arc<Spec> {
+        &self.spec
+    }
+
     /// Works until the queue's last sender is gone. `predecessor`, the worker of the plugin's former version, is waited for, so that
     /// the new version's work comes after all of the old one's. Returns what the instance hands over.
     pub(crate) fn run(mut self, inbox: &Inbox, predecessor: Option<Thread>) -> Option<Vec<u8>> {
@@ -204,6 +225,11 @@ impl Worker {
             now = work.now();
             self.handle(work);
         }
+        self.finish(now)
+    }
+
+    /// Ends the instance. Returns what it hands over.
+    pub(crate) fn finish(mut self, now: Timestamp) -> Option<Vec<u8>> {
         let mut instance = self.instance.take()?;
         let state = instance.save(now);
         instance.shutdown();
@@ -211,7 +237,7 @@ impl Worker {
     }
 
     /// Gives the instance what the former version's handed over.
-    fn restore(&mut self, state: &[u8]) {
+    pub(crate) fn restore(&mut self, state: &[u8]) {
         let Some(instance) = &mut self.instance else { return };
         let now = instance.state().now;
         if let Err(failure) = instance.restore(now, state) {
@@ -219,12 +245,13 @@ impl Worker {
         }
     }
 
-    fn handle(&mut self, work: Work) {
+    /// Does one piece of work, or counts it as skipped while the plugin is down.
+    pub(crate) fn handle(&mut self, work: Work) {
         let count = work.count();
         let now = work.now();
         self.revive(now);
         let Some(instance) = &mut self.instance else {
-            self.stats.skipped_down.add(count);
+            self.spec.stats.skipped_down.add(count);
             return;
         };
         let result = match work {
@@ -246,9 +273,9 @@ impl Worker {
             Work::Query { now, filter, items, reply } => instance.query(now, &filter, items).map(|v| drop(reply.send(v))),
         };
         match result {
-            Ok(()) => self.stats.delivered.add(count),
+            Ok(()) => self.spec.stats.delivered.add(count),
             Err(failure) => {
-                self.stats.failed.add(count);
+                self.spec.stats.failed.add(count);
                 self.fail(&failure, now);
             }
         }
@@ -262,8 +289,8 @@ impl Worker {
         columns: &[Values],
         items: &[Shown],
     ) {
-        let (Err(failure), Some(folder)) = (result, &self.around.faults) else { return };
-        let Identity { name, digest, .. } = &*self.identity;
+        let (Err(failure), Some(folder)) = (result, &self.spec.around.faults) else { return };
+        let Identity { name, digest, .. } = &*self.spec.identity;
         let failed = Failed { plugin: name, digest, error: failure.text(), hook, subscription, now, count, columns, items };
         match failed.keep(folder) {
             Ok(file) => tracing::info!(message = "the call that failed is kept", plugin = name, file = %file.display()),
@@ -274,41 +301,41 @@ impl Worker {
     /// Notes a failure and throws the instance away.
     fn fail(&mut self, failure: &Failure, now: Timestamp) {
         match failure {
-            Failure::Trap(_) => self.stats.traps.add(1),
-            Failure::Overrun(_) => self.stats.overruns.add(1),
+            Failure::Trap(_) => self.spec.stats.traps.add(1),
+            Failure::Overrun(_) => self.spec.stats.overruns.add(1),
         }
-        tracing::warn!(message = "a hook failed; its plugin is started anew", plugin = self.identity.name, error = failure.text());
+        tracing::warn!(message = "a hook failed; its plugin is started anew", plugin = self.spec.identity.name, error = failure.text());
         self.instance = None;
         self.note_failure(failure.text(), now);
     }
 
     fn note_failure(&mut self, text: &str, now: Timestamp) {
-        let run = &self.identity.manifest.run;
+        let run = &self.spec.identity.manifest.run;
         if !self.faults.note(Instant::now(), run) {
-            self.stats.set_state(State::Faulted, Some(text.to_owned()));
+            self.spec.stats.set_state(State::Faulted, Some(text.to_owned()));
             return;
         }
         let reason = format!(
             "{text}; it failed {} times within {} minutes and is not started again until a new file comes",
             run.quarantine_after, run.quarantine_minutes
         );
-        self.stats.quarantines.add(1);
-        self.stats.set_state(State::Quarantined, Some(reason.clone()));
+        self.spec.stats.quarantines.add(1);
+        self.spec.stats.set_state(State::Quarantined, Some(reason.clone()));
         self.raise_alert(&reason, now);
     }
 
     /// Tells whoever takes care of alerts that the plugin is out of service.
     fn raise_alert(&self, reason: &str, now: Timestamp) {
-        let Identity { name, digest, .. } = &*self.identity;
+        let Identity { name, digest, .. } = &*self.spec.identity;
         let event = Event {
-            id: Event::make_id(digest, &format!("quarantine@{}", now.0), self.stats.restarts.get()),
+            id: Event::make_id(digest, &format!("quarantine@{}", now.0), self.spec.stats.restarts.get()),
             kind: Kind::Alert,
             plugin: name.clone(),
-            node: self.around.node.clone(),
+            node: self.spec.around.node.clone(),
             time: now,
             data: serde_json::json!({ "severity": "critical", "title": format!("plugin {name} is quarantined"), "text": reason }),
         };
-        if !self.around.outbox.event(event) {
+        if !self.spec.around.outbox.event(event) {
             tracing::error!(message = "no room for the alert that a plugin is quarantined", plugin = name, reason);
         }
     }
@@ -318,12 +345,12 @@ impl Worker {
         if self.instance.is_some() || !self.faults.may_start(Instant::now()) {
             return;
         }
-        self.stats.restarts.add(1);
-        match Instance::start(&self.compiler, &self.program, &self.identity, &self.around, &self.stats, now) {
+        self.spec.stats.restarts.add(1);
+        match self.spec.start(now) {
             Ok(instance) => {
                 self.instance = Some(instance);
-                let error = self.stats.state().1;
-                self.stats.set_state(State::Running, error);
+                let error = self.spec.stats.state().1;
+                self.spec.stats.set_state(State::Running, error);
             }
             Err(text) => self.note_failure(&text, now),
         }

@@ -110,6 +110,45 @@ fn a_plugin_that_fails_at_each_start_is_quarantined_and_reported_and_comes_back_
     assert_eq!((p.state, p.counts.delivered), (State::Running, 256));
 }
 
+/// Two lanes with an instance each: each sees its own items, in order, and a new version takes over in each.
+#[test]
+fn each_lane_has_an_instance_of_its_own() {
+    let (host, kept) = host();
+    let load = || {
+        let manifest = manifest("[run]\ninstances = \"per-lane\"\ncpu_ms = 10");
+        host.load("p", Code::Wasm(guest("tests/guests/dist/stateful.wasm")), manifest).unwrap();
+    };
+    load();
+    let mut feeders = [host.feeder(), host.feeder()];
+    for index in 0..900 {
+        if index == 450 {
+            load();
+        }
+        let item = item(index, 200);
+        let feeder = &mut feeders[usize::from(index % 3 == 0)];
+        feeder.advance(item.start);
+        feeder.item(&item, item.start);
+    }
+    drop(feeders);
+    host.finish();
+    let p = status(&host, "p");
+    assert_eq!((p.counts.matched, p.counts.delivered, p.counts.failed), (900, 900, 0));
+    let mut seen: Vec<u64> = kept.texts().iter().map(|said| said[5..].split(',').next().unwrap().parse().unwrap()).collect();
+    seen.sort();
+    // Of two versions: the host's own instance, which answers queries, and the two lanes', where the second goes on from the first.
+    assert_eq!(seen, [0, 0, 150, 300, 300, 600]);
+}
+
+#[test]
+fn a_plugin_that_traps_in_a_lane_is_quarantined_too() {
+    let (host, _) = host();
+    let manifest = manifest("[run]\ninstances = \"per-lane\"\ncpu_ms = 10\nquarantine_after = 2\n[config]\nmode = \"trap\"");
+    host.load("p", Code::Wasm(guest("tests/guests/dist/hostile.wasm")), manifest).unwrap();
+    feed(&host, &[200; 1000]);
+    let p = status(&host, "p");
+    assert_eq!((p.state, p.counts.traps, p.counts.failed + p.counts.skipped_down), (State::Quarantined, 2, 1000));
+}
+
 #[test]
 fn state_goes_from_version_to_version() {
     let dir = tempfile::tempdir().unwrap();
