@@ -308,12 +308,28 @@ pub(crate) enum Plugin {
     #[command(after_help = "Examples:\n  hookline plugin test my-hook                       (all tests of my-hook/tests/*.toml)\n  \
                             hookline plugin test my-hook.wasm --read a.pcap --expect expected.ndjson")]
     Test(PluginTest),
+    /// Build and try a plugin each time one of its files is saved, until Ctrl-C.
+    #[command(after_help = "Example:\n  hookline plugin dev my-hook --read a.pcap")]
+    Dev(PluginDev),
     /// Measure what a plugin costs on a capture; exit code 1 if it does not keep within its manifest's budget.
     #[command(after_help = "Example:\n  hookline plugin bench my-hook.wasm --read a.pcap")]
     Bench(PluginBench),
     /// Show what the plugins of a hookline that runs do and cost, until Ctrl-C.
     #[command(after_help = "Example:\n  hookline plugin top --url http://127.0.0.1:8898")]
     Top(Top),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PluginDev {
+    /// Its folder.
+    #[arg(default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// Try it on this capture file, and show what it says; without it, run the tests in its folder.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) read: Option<PathBuf>,
+    /// A value for the plugin's env.
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<String>,
 }
 
 #[derive(Args, Debug)]
@@ -376,4 +392,6 @@ pub(crate) enum Language {
     Rust,
     /// JavaScript, for the shim.
     Js,
+    /// C, with the SDK beside it; built by clang.
+    C,
 }

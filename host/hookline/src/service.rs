@@ -218,7 +218,10 @@ fn watch_folder(dir: Option<&Path>, host: &HookHost, stop: &Arc<AtomicBool>) -> 
 fn follow_once(folder: &mut Folder, host: &HookHost) {
     match folder.scan(host) {
         Ok(changes) => changes.iter().for_each(|change| match change {
-            Change::Loaded(name) => eprintln!("plugin {name}: loaded"),
+            Change::Loaded(name) => {
+                let digest = host.status().into_iter().find(|p| p.name == *name).map(|p| p.digest).unwrap_or_default();
+                eprintln!("plugin {name}: loaded, sha256 {digest}");
+            }
             Change::Unloaded(name) => eprintln!("plugin {name}: taken out"),
             Change::Refused(name, reason) => eprintln!("warning: plugin {name}: {reason}"),
         }),

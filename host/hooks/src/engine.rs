@@ -145,6 +145,27 @@ fn as_component(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, String> {
     }
 }
 
+/// The contract, for modules that do not say themselves which they follow.
+const CONTRACT: &[(&str, &str)] = &[
+    ("types.wit", include_str!("../../../wit/types.wit")),
+    ("host.wit", include_str!("../../../wit/host.wit")),
+    ("plugin.wit", include_str!("../../../wit/plugin.wit")),
+];
+
+/// Makes a core module whose imports and exports are named as the contract has them, and which says no more (a C compiler's), a component.
+pub(crate) fn encode_with_contract(module: &[u8]) -> Result<Vec<u8>, String> {
+    let wrong = |e: &dyn std::fmt::Display| format!("the contract cannot be put into the module: {e:#}");
+    let mut source = wit_parser::SourceMap::new();
+    CONTRACT.iter().for_each(|(name, text)| source.push(Path::new(name), *text));
+    let group = source.parse().map_err(|(_, e)| wrong(&e))?;
+    let mut resolve = wit_parser::Resolve::default();
+    let package = resolve.push_group(group).map_err(|e| wrong(&e))?;
+    let world = resolve.select_world(&[package], Some("plugin")).map_err(|e| wrong(&e))?;
+    let mut module = module.to_vec();
+    wit_component::embed_component_metadata(&mut module, &resolve, world, wit_component::StringEncoding::UTF8).map_err(|e| wrong(&e))?;
+    encode(&module)
+}
+
 /// Makes a core module, as compilers write it, a component; needs the WIT that wit-bindgen puts inside.
 pub(crate) fn encode(module: &[u8]) -> Result<Vec<u8>, String> {
     let adapter = wasi_preview1_component_adapter_provider::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER;

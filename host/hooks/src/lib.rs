@@ -49,6 +49,14 @@ pub fn encode_component(module: &[u8]) -> Result<Vec<u8>, String> {
     engine::encode(module)
 }
 
+/// The same for a module of a compiler that knows nothing of WIT, as C's.
+///
+/// # Errors
+/// As [`encode_component`].
+pub fn encode_c_module(module: &[u8]) -> Result<Vec<u8>, String> {
+    engine::encode_with_contract(module)
+}
+
 /// Where what plugins say goes. Called from plugins' threads; must not block.
 pub trait Outbox: Send + Sync {
     /// Takes an event; false if there is no room for it (the plugin is told, and it is counted).

@@ -26,7 +26,7 @@ struct TlsHygiene {
 
 impl Plugin for TlsHygiene {
     fn init() -> Result<Self, String> {
-        Items::matching("tls and data.server != nil").rows::<Handshake>()?;
+        Items::matching("protocol.name == \"tls\" and data.server != nil").rows::<Handshake>()?;
         let days = config::get("days").unwrap_or_else(|| "21".to_owned());
         Ok(Self { days: days.parse().map_err(|_| format!("config days = {days}: write a number"))? })
     }

@@ -1,4 +1,4 @@
-//! `hookline plugin build`: a folder with a Rust plugin to a component.
+//! `hookline plugin build`: a folder with a plugin in Rust or C to a component.
 
 use crate::{
     error::{Hint, usage},
@@ -9,21 +9,35 @@ use std::{
     fs,
     io::Write as _,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 /// The default target: it needs nothing of WASI, and the standard library alone.
 const TARGET: &str = "wasm32-unknown-unknown";
 
 pub(crate) fn run(dir: &Path) -> anyhow::Result<()> {
-    let manifest = dir.join("Cargo.toml");
-    let text = match fs::read_to_string(&manifest) {
-        Ok(text) => text,
-        Err(_) if has_script(dir) => {
+    let (name, component) = match fs::read_to_string(dir.join("Cargo.toml")) {
+        Ok(manifest) => rust(dir, &manifest)?,
+        Err(_) if !sources(dir, "c").is_empty() => c(dir)?,
+        Err(_) if !sources(dir, "js").is_empty() => {
             return Err(usage(format!("{}: a script needs no building; try `hookline plugin test`", dir.display())));
         }
-        Err(e) => return Err(usage(format!("{}: {e}; give the folder of a Rust plugin (see `hookline plugin new`)", manifest.display()))),
+        Err(e) => {
+            let what = "give the folder of a plugin in Rust or C (see `hookline plugin new`)";
+            return Err(usage(format!("{}: {e}, and there are no .c files; {what}", dir.join("Cargo.toml").display())));
+        }
     };
-    let manifest: toml::Table = text.parse().map_err(|e| usage(format!("{}: {e}", manifest.display())))?;
+    let file = dir.join(format!("{name}.wasm"));
+    fs::write(&file, &component).with_context(|| format!("cannot write {}", file.display()))?;
+    writeln!(std::io::stdout(), "wrote {} ({} bytes)", file.display(), component.len())?;
+    Ok(())
+}
+
+/// A plugin's name, and its component.
+type Built = (String, Vec<u8>);
+
+fn rust(dir: &Path, manifest: &str) -> anyhow::Result<Built> {
+    let manifest: toml::Table = manifest.parse().map_err(|e| usage(format!("{}: {e}", dir.join("Cargo.toml").display())))?;
     let name = manifest.get("package").and_then(|p| p.get("name")).and_then(toml::Value::as_str).unwrap_or_default().to_owned();
     let target_dir = dir.canonicalize()?.join("target");
     let mut cmd =
@@ -35,13 +49,37 @@ pub(crate) fn run(dir: &Path) -> anyhow::Result<()> {
     let module: PathBuf = target_dir.join(TARGET).join("release").join(format!("{}.wasm", name.replace('-', "_")));
     let bytes =
         fs::read(&module).with_context(|| format!("cargo made no {}: has Cargo.toml crate-type = [\"cdylib\"]?", module.display()))?;
-    let component = hookline_hooks::encode_component(&bytes).map_err(anyhow::Error::msg)?;
-    let file = dir.join(format!("{name}.wasm"));
-    fs::write(&file, &component).with_context(|| format!("cannot write {}", file.display()))?;
-    writeln!(std::io::stdout(), "wrote {} ({} bytes)", file.display(), component.len())?;
-    Ok(())
+    Ok((name, hookline_hooks::encode_component(&bytes).map_err(anyhow::Error::msg)?))
 }
 
-fn has_script(dir: &Path) -> bool {
-    fs::read_dir(dir).is_ok_and(|mut files| files.any(|f| f.is_ok_and(|f| f.path().extension().is_some_and(|e| e == "js"))))
+/// Every .c file of the folder and of the SDK's copy in it, by clang and WASI's C library.
+fn c(dir: &Path) -> anyhow::Result<Built> {
+    let dir = dir.canonicalize()?;
+    let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let sdk = dir.join("hookline-sdk");
+    let out = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
+    let hint =
+        || Hint("install clang 19 with lld and wasi-libc: apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32".to_owned());
+    let status = Command::new("clang-19")
+        .args(["--target=wasm32-wasi", "-O2", "-mexec-model=reactor", "-Wall", "-Wl,--strip-all", "-I"])
+        .arg(&sdk)
+        .args(sources(&dir, "c").iter().chain(&sources(&sdk, "c")))
+        .arg("-o")
+        .arg(out.path())
+        .status()
+        .context("cannot start clang-19")
+        .map_err(|e| e.context(hint()))?;
+    if !status.success() {
+        anyhow::bail!("clang-19 ended with {status}");
+    }
+    let module = fs::read(out.path()).context("clang-19 made no module")?;
+    Ok((name, hookline_hooks::encode_c_module(&module).map_err(anyhow::Error::msg)?))
+}
+
+/// The files of a folder with this ending, by name.
+fn sources(dir: &Path, ending: &str) -> Vec<PathBuf> {
+    let files = fs::read_dir(dir).into_iter().flatten().flatten().map(|f| f.path());
+    let mut files: Vec<PathBuf> = files.filter(|f| f.extension().is_some_and(|e| e == ending)).collect();
+    files.sort();
+    files
 }

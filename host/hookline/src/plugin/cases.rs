@@ -36,13 +36,7 @@ struct Written {
 /// # Errors
 /// There is no plugin or no test, or a test is written wrongly: which, and where.
 pub(crate) fn of_folder(folder: &Path) -> anyhow::Result<(PathBuf, Vec<(String, Case)>)> {
-    let folder = folder.canonicalize().map_err(|e| usage(format!("{}: {e}", folder.display())))?;
-    let name = folder.file_name().unwrap_or_default();
-    let candidates = ["wasm", "js"].map(|ending| folder.join(name).with_extension(ending));
-    let Some(plugin) = candidates.iter().find(|file| file.is_file()) else {
-        let hint = Hint("build it with `hookline plugin build`".to_owned());
-        return Err(usage(format!("there is neither {} nor the same with .js", candidates[0].display())).context(hint));
-    };
+    let plugin = plugin_of(folder)?;
     let tests = folder.join("tests");
     let mut files: Vec<PathBuf> = match fs::read_dir(&tests) {
         Ok(entries) => entries.flatten().map(|e| e.path()).filter(|f| f.extension().is_some_and(|e| e == "toml")).collect(),
@@ -57,7 +51,21 @@ pub(crate) fn of_folder(folder: &Path) -> anyhow::Result<(PathBuf, Vec<(String, 
     }
     files.sort();
     let cases = files.iter().map(|file| Ok((file.file_stem().unwrap_or_default().to_string_lossy().into_owned(), read(file)?)));
-    Ok((plugin.clone(), cases.collect::<anyhow::Result<_>>()?))
+    Ok((plugin, cases.collect::<anyhow::Result<_>>()?))
+}
+
+/// The plugin in `folder`: the file that has the folder's name.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn plugin_of(folder: &Path) -> anyhow::Result<PathBuf> {
+    let folder = folder.canonicalize().map_err(|e| usage(format!("{}: {e}", folder.display())))?;
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let candidates = ["wasm", "js"].map(|ending| folder.join(format!("{name}.{ending}")));
+    candidates.iter().find(|file| file.is_file()).cloned().ok_or_else(|| {
+        let hint = Hint("build it with `hookline plugin build`".to_owned());
+        usage(format!("there is neither {} nor the same with .js", candidates[0].display())).context(hint)
+    })
 }
 
 fn read(file: &Path) -> anyhow::Result<Case> {

@@ -4,6 +4,7 @@ mod bench;
 mod build;
 mod cases;
 mod check;
+mod dev;
 mod new;
 mod test;
 mod toolchain;
@@ -18,6 +19,7 @@ pub(crate) fn run(command: &Plugin, config: &Config) -> anyhow::Result<()> {
         Plugin::Build { dir } => build::run(dir),
         Plugin::Check { file, json } => check::run(file, *json, config),
         Plugin::Test(args) => test::run(args, config),
+        Plugin::Dev(args) => dev::run(args, config),
         Plugin::Bench(args) => bench::run(args, config),
         Plugin::Top(args) => top::run(args),
     }

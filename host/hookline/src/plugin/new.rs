@@ -15,6 +15,14 @@ const SDK: &[(&str, &str)] = &[
     ("wit/plugin.wit", include_str!("../../../../wit/plugin.wit")),
 ];
 const SDK_MANIFEST: &str = include_str!("../../../../sdk/rust/Cargo.toml");
+/// The same for C.
+const C_SDK: &[(&str, &str)] = &[
+    ("hookline.c", include_str!("../../../../sdk/c/hookline.c")),
+    ("hookline.h", include_str!("../../../../sdk/c/hookline.h")),
+    ("hookline_sdk.c", include_str!("../../../../sdk/c/hookline_sdk.c")),
+    ("hookline_sdk.h", include_str!("../../../../sdk/c/hookline_sdk.h")),
+];
+const C: &str = include_str!("templates/hook.c");
 const RUST: &str = include_str!("templates/lib.rs");
 const JS: &str = include_str!("templates/script.js");
 const MANIFEST: &str = include_str!("templates/manifest.toml");
@@ -30,10 +38,16 @@ pub(crate) fn run(dir: &Path, language: Language) -> anyhow::Result<()> {
         return Err(usage(format!("{} exists already; nothing was changed", dir.display())));
     }
     write(&dir.join(format!("{name}.toml")), &MANIFEST.replace("NAME", &name))?;
+    let build = || format!("hookline plugin build {0}\n  hookline plugin test {0}/{name}.wasm --read CAPTURE", dir.display());
     let next = match language {
         Language::Rust => {
             write_rust(dir, &name)?;
-            format!("hookline plugin build {0}\n  hookline plugin test {0}/{name}.wasm --read CAPTURE", dir.display())
+            build()
+        }
+        Language::C => {
+            write(&dir.join(format!("{name}.c")), C)?;
+            C_SDK.iter().try_for_each(|(file, text)| write(&dir.join("hookline-sdk").join(file), text))?;
+            build()
         }
         Language::Js => {
             write(&dir.join(format!("{name}.js")), JS)?;

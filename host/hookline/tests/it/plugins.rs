@@ -59,6 +59,20 @@ fn a_new_rust_plugin_builds_and_works() {
     assert!(ended.out.contains("500 on GET /comment/"), "{}", ended.out);
 }
 
+/// The same hook in each language says the same.
+#[test]
+fn a_new_c_plugin_builds_and_works() {
+    let dir = tempfile::tempdir().unwrap();
+    let new = dir.path().join("my-hook").display().to_string();
+    assert_eq!(hookline(&["plugin", "new", &new, "--lang", "c"]).code, Some(0));
+    let built = hookline(&["plugin", "build", &new]);
+    assert_eq!((built.code, built.err.as_str()), (Some(0), ""), "it is built without a warning");
+    let ended = hookline(&["plugin", "test", &format!("{new}/my-hook.wasm"), "--read", &capture("demo/webapp.pcap")]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    let event: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!((&event["data"]["title"], &event["data"]["item"]["status"]), (&"500 on GET /comment/".into(), &500.into()));
+}
+
 #[test]
 fn filters_of_plugins_are_explained_before_there_are_items() {
     let dist = root().join("plugins/dist");

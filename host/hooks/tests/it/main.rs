@@ -1,5 +1,6 @@
 //! Real guests in a real host.
 
+mod c_sdk;
 mod chaos;
 mod contract;
 mod guests;
