@@ -1,7 +1,7 @@
 //! Alerts on clients that ask for many names which do not exist (a broken search path, or malware that tries generated domains), and on
 //! names with a label that looks made by a machine (DNS tunnels). Each client is told of once a minute at most.
 
-use hookline_sdk::{Alert, Batch, Items, Plugin, Severity, config, row};
+use hookline_sdk::{Alert, Batch, Items, Plugin, Severity, row, setting};
 use std::collections::HashMap;
 
 row! {
@@ -38,9 +38,9 @@ impl Plugin for DnsStorm {
     fn init() -> Result<Self, String> {
         Items::matching("dns and response != nil").rows::<Answer>()?;
         Ok(Self {
-            missing_max: number("nxdomain_per_minute", 30.0)? as u64,
-            entropy: number("entropy_bits", 3.8)?,
-            label_length: number("label_length", 20.0)? as usize,
+            missing_max: setting("nxdomain_per_minute", 30)?,
+            entropy: setting("entropy_bits", 3.8)?,
+            label_length: setting("label_length", 20)?,
             clients: HashMap::new(),
         })
     }
@@ -69,10 +69,6 @@ impl Plugin for DnsStorm {
             }
         }
     }
-}
-
-fn number(key: &str, default: f64) -> Result<f64, String> {
-    config::get(key).map_or(Ok(default), |text| text.parse().map_err(|_| format!("config {key} = {text}: write a number")))
 }
 
 /// Shannon's entropy of a label's bytes, in bits per byte.

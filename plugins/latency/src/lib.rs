@@ -1,7 +1,7 @@
 //! Latency of HTTP routes: a histogram of each for Prometheus, and on the minute a message `latency` with the count and the percentiles of
 //! each route. Numbers and identifiers in paths are taken out, so that `/users/7` and `/users/8` are one route.
 
-use hookline_sdk::{Batch, Histogram, Items, Plugin, config, jobs, publish, row, text};
+use hookline_sdk::{Batch, Histogram, Items, Plugin, jobs, publish, row, setting, text};
 use std::{collections::HashMap, fmt::Write as _};
 
 row! {
@@ -31,7 +31,7 @@ struct Latency {
 impl Plugin for Latency {
     fn init() -> Result<Self, String> {
         Items::matching("http and response != nil").rows::<Exchange>()?;
-        let every = config::get("every").unwrap_or_else(|| "0 * * * * *".to_owned());
+        let every = setting("every", "0 * * * * *".to_owned())?;
         jobs::schedule("report", &every, 0).map_err(|e| text(&e))?;
         Ok(Self { routes: HashMap::new() })
     }

@@ -1,6 +1,6 @@
 //! A packets hook: alerts on hosts that send SYNs to many different addresses and ports within seconds. Each is told of once per period.
 
-use hookline_sdk::{Alert, PacketBatch, Packets, Plugin, Severity, config, row};
+use hookline_sdk::{Alert, PacketBatch, Packets, Plugin, Severity, row, setting};
 use std::collections::{HashMap, HashSet};
 
 row! {
@@ -27,12 +27,8 @@ impl Plugin for PortScan {
     fn init() -> Result<Self, String> {
         // SYN without ACK: the flags' byte says who begins.
         Packets::matching("protocol == \"tcp\" and tcpFlags == 2").rows::<Syn>()?;
-        let number = |key: &str, default: u64| match config::get(key) {
-            Some(text) => text.parse().map_err(|_| format!("config {key} = {text}: write a number")),
-            None => Ok(default),
-        };
-        let (targets, within_s) = (number("targets", 20)?, number("within_s", 10)?);
-        Ok(Self { targets: targets.max(2) as usize, within_nanos: within_s * 1_000_000_000, since: 0, tried: HashMap::new() })
+        let (targets, within_s) = (setting("targets", 20usize)?.max(2), setting("within_s", 10u64)?);
+        Ok(Self { targets, within_nanos: within_s.saturating_mul(1_000_000_000), since: 0, tried: HashMap::new() })
     }
 
     fn packets(&mut self, batch: &PacketBatch<'_>) {

@@ -1,7 +1,7 @@
 //! Alerts on SQL statements that are slow, and on a statement that one connection sends again and again with other values: the loop of an
 //! application that asks for rows one by one (N+1 queries). Both alerts name the statement without its values.
 
-use hookline_sdk::{Alert, Batch, Histogram, Items, Plugin, Severity, config, row};
+use hookline_sdk::{Alert, Batch, Histogram, Items, Plugin, Severity, row, setting};
 use std::collections::HashMap;
 
 row! {
@@ -32,14 +32,10 @@ struct SlowSql {
 impl Plugin for SlowSql {
     fn init() -> Result<Self, String> {
         Items::matching("(postgresql or mysql) and request.query != \"\"").rows::<Statement>()?;
-        let number = |key: &str, default: u64| match config::get(key) {
-            Some(text) => text.parse().map_err(|_| format!("config {key} = {text}: write a number")),
-            None => Ok(default),
-        };
         Ok(Self {
-            slow_micros: number("slow_ms", 500)?.saturating_mul(1000),
-            repeats: number("repeats", 10)?.max(2),
-            within_ms: number("within_ms", 1000)?,
+            slow_micros: setting("slow_ms", 500u64)?.saturating_mul(1000),
+            repeats: setting("repeats", 10)?.max(2),
+            within_ms: setting("within_ms", 1000)?,
             seconds: Histogram::new("sql_seconds", "Time to the first byte of a result.", &[], &[0.001, 0.01, 0.1, 1.0, 10.0])?,
             last: HashMap::new(),
         })

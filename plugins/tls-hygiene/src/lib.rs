@@ -1,7 +1,7 @@
 //! Alerts on certificates that expire soon or have expired (seen up to TLS 1.2: later they are encrypted), and on servers that speak
 //! versions of TLS that RFC 8996 forbids. Each server is told of once a day for each reason; `kv` remembers it over restarts.
 
-use hookline_sdk::{Alert, Batch, Items, Plugin, Severity, config, kv, row};
+use hookline_sdk::{Alert, Batch, Items, Plugin, Severity, kv, row, setting};
 
 row! {
     struct Handshake<'a> {
@@ -27,8 +27,7 @@ struct TlsHygiene {
 impl Plugin for TlsHygiene {
     fn init() -> Result<Self, String> {
         Items::matching("protocol.name == \"tls\" and data.server != nil").rows::<Handshake>()?;
-        let days = config::get("days").unwrap_or_else(|| "21".to_owned());
-        Ok(Self { days: days.parse().map_err(|_| format!("config days = {days}: write a number"))? })
+        Ok(Self { days: setting("days", 21)? })
     }
 
     fn items(&mut self, batch: &Batch<'_>) {

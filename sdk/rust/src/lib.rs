@@ -113,6 +113,15 @@ pub fn subscribe_to_queries() -> Result<(), String> {
     bindings::hookline::hooks::subscribe::queries().map_err(|e| text(&e))
 }
 
+/// A value of the manifest's `[config]` table; `default` where there is none.
+///
+/// # Errors
+/// A text for the user that names the key: what stands there cannot be read as a `T`.
+pub fn setting<T: std::str::FromStr>(key: &str, default: T) -> Result<T, String> {
+    let Some(text) = config::get(key) else { return Ok(default) };
+    text.parse().map_err(|_| format!("config {key} = {text}: this cannot be read as a {}", std::any::type_name::<T>()))
+}
+
 /// Writes a line to the plugin's log.
 pub fn log(level: Level, message: &str) {
     bindings::hookline::hooks::log::write(level, message);
