@@ -5,7 +5,10 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 /// Bytes of a key: a route or two addresses, with names around them.
@@ -43,7 +46,10 @@ impl Stores {
     /// The store of `plugin`, which may hold so many KiB.
     pub(crate) fn open(&self, plugin: &str, kib: u32) -> Result<Arc<Kv>, Refused> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let max = i64::from(kib) << 10;
         if let Some(kv) = open.get(plugin) {
+            // A new manifest may allow more, or less.
+            kv.max.store(max, Ordering::Relaxed);
             return Ok(Arc::clone(kv));
         }
         let connection = match &self.folder {
@@ -58,8 +64,9 @@ impl Stores {
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
              CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, value BLOB NOT NULL, until INTEGER) WITHOUT ROWID;",
         )?;
-        let used = connection.query_row("SELECT COALESCE(SUM(LENGTH(key) + LENGTH(value)), 0) FROM kv", [], |row| row.get(0))?;
-        let kv = Arc::new(Kv { inner: Mutex::new(Inner { connection, used }), max: i64::from(kib) << 10 });
+        let used =
+            connection.query_row("SELECT COALESCE(SUM(LENGTH(CAST(key AS BLOB)) + LENGTH(value)), 0) FROM kv", [], |row| row.get(0))?;
+        let kv = Arc::new(Kv { inner: Mutex::new(Inner { connection, used }), max: max.into() });
         open.insert(plugin.to_owned(), Arc::clone(&kv));
         Ok(kv)
     }
@@ -70,7 +77,7 @@ impl Stores {
 pub(crate) struct Kv {
     inner: Mutex<Inner>,
     /// Bytes of keys and values.
-    max: i64,
+    max: AtomicI64,
 }
 
 /// A value, and when its time is over.
@@ -88,13 +95,17 @@ impl Kv {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn max(&self) -> i64 {
+        self.max.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn get(&self, key: &str, now: Timestamp) -> Result<Option<Vec<u8>>, Refused> {
         Ok(self.lock().value(key, now)?.map(|(value, _)| value))
     }
 
     pub(crate) fn set(&self, key: &str, value: &[u8], ttl_s: u32, now: Timestamp) -> Result<(), Refused> {
         check(key)?;
-        self.lock().put(key, value, end(ttl_s, now), (self.max, now))
+        self.lock().put(key, value, end(ttl_s, now), (self.max(), now))
     }
 
     pub(crate) fn delete(&self, key: &str, now: Timestamp) -> Result<bool, Refused> {
@@ -115,7 +126,7 @@ impl Kv {
             }
         };
         let sum = before.saturating_add(n);
-        inner.put(key, &sum.to_le_bytes(), until, (self.max, now))?;
+        inner.put(key, &sum.to_le_bytes(), until, (self.max(), now))?;
         Ok(sum)
     }
 
@@ -231,6 +242,15 @@ mod tests {
         kv.set("b", &[0; 100], 0, NOW).unwrap();
         kv.set("c", &[0; 900], 0, LATER).unwrap();
         assert!(matches!(kv.set(&"k".repeat(600), b"", 0, NOW), Err(Refused::Invalid(_))));
+    }
+
+    #[test]
+    fn a_new_manifest_changes_the_room() {
+        let stores = Stores::default();
+        let kv = stores.open("p", 1).unwrap();
+        assert!(kv.set("a", &[0; 1500], 0, NOW).is_err());
+        stores.open("p", 2).unwrap();
+        kv.set("a", &[0; 1500], 0, NOW).unwrap();
     }
 
     #[test]

@@ -85,6 +85,25 @@ fn a_500_on_loopback_reaches_the_webhook() {
     assert_eq!(ended.code, Some(0), "{}", ended.err);
 }
 
+/// The kernel divides an interface's packets among lanes so that each exchange is seen whole, and once.
+#[test]
+fn lanes_share_an_interface() {
+    if !may_capture() {
+        return;
+    }
+    let (shop, _) = server("200 OK");
+    let running = Running::start(&["run", "-i", "lo", "--lanes", "2", "--listen", "127.0.0.1:0"]);
+    (0..30).for_each(|n| request(shop, &format!("/{n}")));
+    let filter = format!("http and dst.port == {}", shop.port());
+    let items = until(|| Some(get_json(&running.url, "api/items", &filter)["items"].as_array()?.clone()).filter(|i| i.len() >= 30));
+    let mut ids: Vec<String> = items.iter().map(|i| i["id"].to_string()).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!((items.len(), ids.len()), (30, 30), "each once, and no two lanes give one name");
+    assert!(items.iter().all(|i| i["response"]["status"] == 200 && i["completeness"]["grade"] == "full"));
+    assert_eq!(running.stop().code, Some(0));
+}
+
 #[test]
 fn a_plugin_that_traps_comes_back_when_a_fixed_file_is_dropped_in() {
     if !may_capture() {
