@@ -32,4 +32,4 @@ pub use path::{DEPTH_MAX, Found, Path, PathError, Place, Reader, Step};
 pub use protocol::{PROTOCOL_FIELDS, Protocol};
 pub use time::{Civil, Timestamp};
 pub use tunnel::{TUNNEL_FIELDS, Tunnel, TunnelKind};
-pub use value::{Field, IntoValue, Kind, List, Object, Value};
+pub use value::{Field, IntoValue, Kind, List, Object, Value, lossy};

@@ -33,6 +33,14 @@ pub enum Value<'a> {
     MadeObject(Box<dyn Object + 'a>),
 }
 
+/// Bytes that should be text: invalid UTF-8 becomes U+FFFD. As [`String::from_utf8_lossy`], which looks at each byte on its own, and several
+/// times faster for what is valid: nearly all there is.
+#[inline]
+#[must_use]
+pub fn lossy(b: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(b).map_or_else(|_| String::from_utf8_lossy(b), Cow::Borrowed)
+}
+
 /// What a field holds, for documentation, columns and completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -165,7 +173,7 @@ impl<'a> Value<'a> {
     /// Bytes that should be text: invalid UTF-8 is shown with U+FFFD.
     #[must_use]
     pub fn lossy(b: &'a [u8]) -> Self {
-        Self::Str(String::from_utf8_lossy(b))
+        Self::Str(lossy(b))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     redact::JsonRules,
     sse::Events,
 };
-use hookline_item::{List, Message, Object, Seen, Value, object};
+use hookline_item::{List, Message, Object, Seen, Value, lossy, object};
 use std::borrow::Cow;
 
 /// A request or a response, as it came.
@@ -94,7 +94,7 @@ impl Part {
     }
 
     fn text(&self, span: Span) -> Cow<'_, str> {
-        String::from_utf8_lossy(span.of(&self.head.block))
+        lossy(span.of(&self.head.block))
     }
 
     fn http_version(&self) -> Version {
@@ -182,12 +182,12 @@ impl Exchange {
     /// The host that the request names, without its port.
     pub(super) fn server_name(&self) -> String {
         let host = self.request.as_ref().map_or(Cow::Borrowed(""), Request::host);
-        String::from_utf8_lossy(target::host_only(host.as_bytes())).into_owned()
+        lossy(target::host_only(host.as_bytes())).into_owned()
     }
 
     /// The path that is asked for; empty without a request.
     pub(super) fn path(&self) -> String {
-        self.request.as_ref().map(|r| String::from_utf8_lossy(r.target().path).into_owned()).unwrap_or_default()
+        self.request.as_ref().map(|r| lossy(r.target().path).into_owned()).unwrap_or_default()
     }
 }
 
@@ -200,13 +200,13 @@ impl Message for Exchange {
     }
     fn summary(&self) -> Cow<'_, str> {
         match &self.request {
-            Some(r) if r.method() == b"CONNECT" => String::from_utf8_lossy(r.target().authority),
-            Some(r) => String::from_utf8_lossy(r.target().path),
+            Some(r) if r.method() == b"CONNECT" => lossy(r.target().authority),
+            Some(r) => lossy(r.target().path),
             None => Cow::Borrowed(""),
         }
     }
     fn method(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(Self::method(self))
+        lossy(Self::method(self))
     }
     fn status(&self) -> Option<i64> {
         self.response.as_ref().and_then(Response::status).map(i64::from)
@@ -235,15 +235,20 @@ impl Request {
 
     /// Who is asked: the authority of the target, which wins (RFC 9112 §3.2.2), HTTP/2's `:authority`, or the Host field.
     fn host(&self) -> Cow<'_, str> {
-        let authority = self.target().authority;
-        let named = self.part.head.value(":authority").or_else(|| self.part.head.value("host")).unwrap_or_default();
-        String::from_utf8_lossy(if authority.is_empty() { named } else { authority })
+        let (authority, head) = (self.target().authority, &self.part.head);
+        if !authority.is_empty() {
+            return lossy(authority);
+        }
+        // Pseudo-header fields come first (RFC 9113 §8.3): without one there is no need to look for more.
+        let has_pseudo = head.fields().next().is_some_and(|(name, _)| name.starts_with(b":"));
+        let named = has_pseudo.then(|| head.value(":authority")).flatten().or_else(|| head.value("host"));
+        lossy(named.unwrap_or_default())
     }
 
     fn path_segments(&self) -> Value<'_> {
         let path = self.target().path;
         let path = path.strip_prefix(b"/").unwrap_or(path);
-        Value::MadeList(Box::new(path.split(|b| *b == b'/').map(|s| String::from_utf8_lossy(s).into_owned()).collect::<Vec<_>>()))
+        Value::MadeList(Box::new(path.split(|b| *b == b'/').map(|s| lossy(s).into_owned()).collect::<Vec<_>>()))
     }
 
     fn cookies(&self) -> Value<'_> {
@@ -315,7 +320,7 @@ fn status_text(part: &Part) -> Cow<'_, str> {
 }
 
 fn show(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes.trim_ascii()).into_owned()
+    lossy(bytes.trim_ascii()).into_owned()
 }
 
 fn version_text(part: &Part) -> String {
@@ -404,7 +409,7 @@ fn joined<'a>(values: impl Iterator<Item = &'a [u8]>) -> String {
 /// Go's `textproto.CanonicalMIMEHeaderKey`: a capital at the start and after each hyphen; names that are no token stay.
 fn canonical(name: &[u8]) -> Cow<'_, str> {
     if !name.iter().all(|b| is_token(*b)) {
-        return String::from_utf8_lossy(name);
+        return lossy(name);
     }
     let mut upper = true;
     let canonical = name.iter().map(|b| {
