@@ -32,7 +32,27 @@ pub(crate) fn large(args: &[&str]) -> Result {
 pub(crate) fn hooks() -> Result {
     setup(Level::Bench)?;
     guests::build()?;
-    run(cargo().args(["run", "--release", "--quiet", "--package", "hookline-benches", "--bin", "hooks"]))
+    recorded("hooks")
+}
+
+/// What filters cost an item.
+pub(crate) fn kfl() -> Result {
+    recorded("kfl")
+}
+
+/// Runs a bench in Rust; what it prints is kept as today's run.
+fn recorded(bench: &str) -> Result {
+    let table = read(cargo().args(["run", "--release", "--quiet", "--package", "hookline-benches", "--bin", bench]))?;
+    eprint!("{table}");
+    let head = read(
+        Command::new("python3")
+            .arg("-c")
+            .arg("import sys; from pipeline import head; print(head(sys.argv[1]))")
+            .arg(bench)
+            .env("PYTHONPATH", root().join("benches")),
+    )?;
+    let file = run_file(bench)?;
+    std::fs::write(&file, head + &table).map_err(|e| format!("{}: {e}", file.display()))
 }
 
 /// Where today's run of a bench is kept.

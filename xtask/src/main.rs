@@ -79,7 +79,7 @@ fn dispatch(words: &[&str]) -> std::result::Result<(), Failure> {
         ["bench"] | ["bench", "pipeline"] => bench::pipeline()?,
         ["bench", "large", args @ ..] => bench::large(args)?,
         ["bench", "hooks"] => bench::hooks()?,
-        ["bench", "kfl"] => run(cargo().args(["run", "--release", "--quiet", "--package", "hookline-benches", "--bin", "kfl"]))?,
+        ["bench", "kfl"] => bench::kfl()?,
         ["bench", "instructions"] => bench::instructions(false)?,
         ["bench", "--check"] => bench::instructions(true)?,
         ["fuzz", name] => fuzz::fuzz(name, fuzz::SECONDS)?,

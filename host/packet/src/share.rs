@@ -47,8 +47,7 @@ impl Share {
         Some(self.is_of(between((*src).into(), <[u8; 4]>::try_from(dst).ok()?.into())))
     }
 
-    /// Whether `packet` is this lane's; what is no packet is the first one's. Asked where [`Share::peek`]
-    /// says nothing.
+    /// Whether `packet` is this lane's; what is no packet is the first one's. Asked where [`Share::peek`] says nothing.
     pub(crate) fn takes<R>(self, packet: Result<&Packet<'_>, R>) -> bool {
         self.divided || self.is_of(packet.map_or(0, |p| between(p.src, p.dst)))
     }
@@ -74,4 +73,43 @@ fn mixed(n: u64) -> u64 {
     let n = (n ^ n >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let n = (n ^ n >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     n ^ n >> 31
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::decode;
+    use hookline_item::{Seen, Timestamp};
+
+    /// A UDP packet between two IPv4 addresses, inside a VLAN or not.
+    fn frame_bytes(src: [u8; 4], dst: [u8; 4], tagged: bool) -> Vec<u8> {
+        let tag: &[u8] = if tagged { &[0x81, 0, 0, 7] } else { &[] };
+        let ip = [&[0x45, 0, 0, 28, 0, 0, 0x40, 0, 64, 17, 0, 0][..], &src, &dst].concat();
+        [&[2; 12][..], tag, &[8, 0], &ip, &[0, 53, 0, 99, 0, 8, 0, 0]].concat()
+    }
+
+    fn lane(bytes: &[u8], lanes: u32) -> u32 {
+        let wire_len = u32::try_from(bytes.len()).unwrap();
+        let seen = Seen { at: Timestamp(1), frame: 1 };
+        let frame = Frame { seen, interface: 0, link: LinkType::ETHERNET, wire_len, vlan: None, bytes };
+        let takes = |share: Share| share.peek(&frame).unwrap_or_else(|| share.takes(decode(&frame).as_ref()));
+        let takers: Vec<u32> = (0..lanes).filter(|lane| takes(Share::of_all(*lane, lanes))).collect();
+        assert_eq!(takers.len(), 1, "each frame has one lane");
+        takers[0]
+    }
+
+    #[test]
+    fn both_directions_tagged_or_not_share_a_lane_and_lanes_share_the_load() {
+        let mut load = [0u32; 3];
+        for n in 0..=255 {
+            let (a, b) = ([10, 0, 0, n], [10, 0, n / 16, 200]);
+            let there = lane(&frame_bytes(a, b, false), 3);
+            for (src, dst, tagged) in [(b, a, false), (a, b, true), (b, a, true)] {
+                assert_eq!(lane(&frame_bytes(src, dst, tagged), 3), there);
+            }
+            load[there as usize] += 1;
+        }
+        assert!(load.iter().all(|n| (55..=115).contains(n)), "{load:?}");
+        assert_eq!(lane(b"no packet", 3), 0);
+    }
 }
