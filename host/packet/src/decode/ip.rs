@@ -43,10 +43,10 @@ pub fn decode_ip(vlan: Option<u16>, ip: Span<'_>) -> Result<Packet<'_>, Reason> 
 }
 
 /// What a whole IP payload is that was put together out of fragments; `protocol` is the number in the header before it. Returns the
-/// number behind IPv6 extension headers with it.
+/// number behind extension headers with it.
 #[must_use]
 pub fn decode_reassembled(ipv6: bool, protocol: u8, body: Span<'_>) -> (u8, Payload<'_>) {
-    if ipv6 { extensions(protocol, body) } else { (protocol, decode_transport(protocol, body)) }
+    if ipv6 { extensions(is_v6_extension, protocol, body) } else { extensions(is_v4_extension, protocol, body) }
 }
 
 /// ```text
@@ -70,12 +70,11 @@ fn v4(vlan: Option<u16>, ip: Span<'_>) -> Result<Packet<'_>, Reason> {
     }
     let body = ip.limit(total_len).skip(header_len);
     let flags = u16::from_be_bytes([h[6], h[7]]);
-    let protocol = h[9];
-    let payload = if flags & 0x3fff == 0 {
-        decode_transport(protocol, body)
+    let (protocol, payload) = if flags & 0x3fff == 0 {
+        extensions(is_v4_extension, h[9], body)
     } else {
         let id = u32::from(u16::from_be_bytes([h[4], h[5]]));
-        Payload::Fragment(Fragment { id, offset: u32::from(flags & 0x1fff) * 8, more: flags & 0x2000 != 0, bytes: body })
+        (h[9], Payload::Fragment(Fragment { id, offset: u32::from(flags & 0x1fff) * 8, more: flags & 0x2000 != 0, bytes: body }))
     };
     let src = IpAddr::V4(Ipv4Addr::new(h[12], h[13], h[14], h[15]));
     let dst = IpAddr::V4(Ipv4Addr::new(h[16], h[17], h[18], h[19]));
@@ -99,15 +98,24 @@ fn v6(vlan: Option<u16>, ip: Span<'_>) -> Result<Packet<'_>, Reason> {
         n => rest.limit(usize::from(n)),
     };
     let (src, dst) = (IpAddr::V6(Ipv6Addr::from(*src)), IpAddr::V6(Ipv6Addr::from(*dst)));
-    let (protocol, payload) = extensions(h[6], body);
+    let (protocol, payload) = extensions(is_v6_extension, h[6], body);
     Ok(Packet { vlan, src, dst, protocol, payload })
+}
+
+fn is_v6_extension(protocol: u8) -> bool {
+    matches!(protocol, HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION | MOBILITY | HIP | SHIM6)
+}
+
+/// IPv4 has one, which hides nothing (RFC 4302 §3.1).
+fn is_v4_extension(protocol: u8) -> bool {
+    protocol == AUTHENTICATION
 }
 
 /// Walks the extension headers and returns the first other protocol number with what it carries.
 #[inline]
-fn extensions(mut protocol: u8, mut body: Span<'_>) -> (u8, Payload<'_>) {
+fn extensions(is_extension: impl Fn(u8) -> bool, mut protocol: u8, mut body: Span<'_>) -> (u8, Payload<'_>) {
     for _ in 0..EXTENSIONS_MAX {
-        if !matches!(protocol, HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION | MOBILITY | HIP | SHIM6) {
+        if !is_extension(protocol) {
             return (protocol, decode_transport(protocol, body));
         }
         let Some((h, rest)) = body.header::<8>() else {

@@ -25,14 +25,29 @@ fn packets() -> impl Strategy<Value = Vec<u8>> {
     let vxlan =
         udp(9, 4789, &[&[8, 0, 0, 0, 0, 0, 1, 0][..], &ethernet(0x0800, &ipv4(17, CLIENT.0, SERVER.0, &udp(1, 2, b"in")))].concat());
     let gre = [&[0x30, 0, 8, 0, 0, 0, 0, 1, 0, 0, 0, 1][..], &ipv4(17, CLIENT.0, SERVER.0, &udp(1, 2, b"in"))].concat();
-    let transports = [(17, udp(53, 5353, b"payload")), (6, tcp), (1, vec![8, 0, 0, 0]), (132, sctp), (17, vxlan), (47, gre)];
+    let transports = [
+        (17, udp(53, 5353, b"payload")),
+        (6, tcp),
+        (1, vec![8, 0, 0, 0, 0, 1, 0, 2, 3]),
+        (58, vec![128, 0, 0, 0, 0, 1, 0, 2, 3]),
+        (132, sctp),
+        (17, vxlan),
+        (47, gre),
+    ];
     let mut frames = Vec::new();
     for (protocol, body) in &transports {
         let v4 = ipv4(*protocol, CLIENT.0, SERVER.0, body);
         let v6 = ipv6(*protocol, body);
+        let authenticated = ipv4(51, CLIENT.0, SERVER.0, &[&[*protocol, 4][..], &[0; 22], body].concat());
         let extended = ipv6(0, &[&[60, 0, 1, 4, 0, 0, 0, 0, *protocol, 0, 1, 4, 0, 0, 0, 0][..], body].concat());
         let fragment = ipv6(44, &[&[*protocol, 0, 0, 1, 0, 0, 0, 1][..], body].concat());
-        frames.extend([ethernet(0x0800, &v4), ethernet(0x86dd, &v6), ethernet(0x86dd, &extended), ethernet(0x86dd, &fragment)]);
+        frames.extend([
+            ethernet(0x0800, &v4),
+            ethernet(0x0800, &authenticated),
+            ethernet(0x86dd, &v6),
+            ethernet(0x86dd, &extended),
+            ethernet(0x86dd, &fragment),
+        ]);
         frames.push(ethernet(0x88a8, &[&[0, 5, 0x81, 0, 0, 6, 8, 0], &v4[..]].concat()));
     }
     (prop::sample::select(frames), prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3), any::<prop::sample::Index>())
@@ -46,6 +61,14 @@ fn packets() -> impl Strategy<Value = Vec<u8>> {
             bytes.truncate(cut.max(1));
             bytes
         })
+}
+
+/// The ICMP message in a packet.
+fn message<'a>(packet: &crate::Packet<'a>) -> Option<&'a [u8]> {
+    match packet.payload {
+        Payload::Icmp(message) => Some(message.bytes),
+        _ => None,
+    }
 }
 
 proptest! {
@@ -157,7 +180,9 @@ proptest! {
                 let Payload::Udp(d) = packet.payload else { return Err(TestCaseError::fail(format!("{packet:?}"))) };
                 prop_assert_eq!((d.src_port, d.dst_port, d.data.bytes), (udp.source_port(), udp.destination_port(), udp.payload()));
             }
-            (_, Ok(packet)) => prop_assert!(matches!(packet.payload, Payload::Unusable(..))),
+            (TransportSlice::Icmpv4(icmp), Ok(packet)) => prop_assert_eq!(message(&packet), Some(icmp.slice())),
+            (TransportSlice::Icmpv6(icmp), Ok(packet)) => prop_assert_eq!(message(&packet), Some(icmp.slice())),
+            (TransportSlice::Igmp(_), Ok(packet)) => prop_assert!(matches!(packet.payload, Payload::Unusable(..))),
             (_, Err(reason)) => return Err(TestCaseError::fail(format!("{reason:?}"))),
         }
     }
