@@ -1,13 +1,15 @@
 //! What all sources have in common.
 
 use crate::CaptureError;
-use hookline_item::Frame;
+use hookline_item::{Frame, Timestamp};
 
 /// What one call of [`PacketSource::drain`] brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drained {
     /// So many frames, at least one.
     Some(usize),
+    /// No frame here, but others' frames say that it is this late.
+    Time(Timestamp),
     /// Nothing now; more may come.
     Idle,
     /// Nothing any more.

@@ -4,7 +4,7 @@ use hookline_capture::SourceStats;
 use hookline_dissect as dissect;
 use hookline_hooks::Packet;
 use hookline_item::{Frame, Item, Node, Origin, Seen, Sender, Timestamp, Totals};
-use hookline_packet::{Close, FlowStart, Limits, Share, Sink, Stats, Streams};
+use hookline_packet::{Close, FlowStart, Limits, Sink, Stats, Streams};
 use std::{collections::HashMap, sync::Arc};
 
 /// What bounds a lane, and what the user wants of it.
@@ -39,15 +39,14 @@ impl Lane {
     }
 
     /// The same as one of several lanes.
-    pub(crate) fn with_share(self, share: Share) -> Self {
-        Self { streams: self.streams.with_share(share), ..self }
+    pub(crate) fn in_lane(self, lane: u32, lanes: u32) -> Self {
+        Self { streams: self.streams.in_lane(lane, lanes), ..self }
     }
 
-    /// Takes a frame. Items that it completes can be had from [`Lane::items`]. Returns what the packets hook sees of it; `None` if it is
-    /// another lane's.
-    pub(crate) fn frame(&mut self, frame: &Frame<'_>) -> Option<Packet> {
-        let summary = self.streams.frame(frame, &mut self.dissection)?;
-        Some(Packet {
+    /// Takes a frame. Items that it completes can be had from [`Lane::items`]. Returns what the packets hook sees of it.
+    pub(crate) fn frame(&mut self, frame: &Frame<'_>) -> Packet {
+        let summary = self.streams.frame(frame, &mut self.dissection);
+        Packet {
             at: frame.seen.at,
             length: frame.wire_len,
             capture_length: u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX),
@@ -62,7 +61,7 @@ impl Lane {
             addresses: summary.addresses,
             payload_length: u32::try_from(summary.payload_len).unwrap_or(u32::MAX),
             tcp_flags: summary.tcp_flags.map_or(0, |f| f.0),
-        })
+        }
     }
 
     /// Lets time pass while no frame comes.

@@ -4,7 +4,6 @@ use crate::lane::{Counted, Lane, LaneLimits};
 use hookline_capture::{CaptureError, Drained, PacketSource};
 use hookline_hooks::Feeder;
 use hookline_item::{Frame, Item, Timestamp};
-use hookline_packet::Share;
 use std::{
     hash::{BuildHasher as _, Hasher as _},
     sync::Arc,
@@ -31,8 +30,8 @@ impl Session {
     }
 
     /// The same as one of several lanes.
-    pub(crate) fn with_share(self, share: Share) -> Self {
-        Self { lane: self.lane.with_share(share), ..self }
+    pub(crate) fn in_lane(self, lane: u32, lanes: u32) -> Self {
+        Self { lane: self.lane.in_lane(lane, lanes), ..self }
     }
 
     /// Takes what the source has now, up to a batch. `on_item` sees each item after the plugins' feeder has.
@@ -41,7 +40,11 @@ impl Session {
         source: &mut dyn PacketSource,
         on_item: &mut dyn FnMut(Arc<Item>, Timestamp),
     ) -> Result<Drained, CaptureError> {
-        source.drain(BATCH, &mut |frame| self.frame(&frame, on_item))
+        let drained = source.drain(BATCH, &mut |frame| self.frame(&frame, on_item))?;
+        if let Drained::Time(now) = drained {
+            self.advance(now, on_item);
+        }
+        Ok(drained)
     }
 
     fn frame(&mut self, frame: &Frame<'_>, on_item: &mut dyn FnMut(Arc<Item>, Timestamp)) {
@@ -50,7 +53,7 @@ impl Session {
             feeder.advance(self.now);
         }
         let packet = self.lane.frame(frame);
-        if let (Some(packet), Some(feeder)) = (packet, self.feeder.as_mut().filter(|f| f.wants_packets())) {
+        if let Some(feeder) = self.feeder.as_mut().filter(|f| f.wants_packets()) {
             feeder.packet(&packet);
         }
         if self.lane.has_items() {

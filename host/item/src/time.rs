@@ -7,6 +7,17 @@ use std::{fmt, time::Duration};
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
+    /// How far, in nanoseconds, times may jump back before that is a new time base (another capture appended, a clock set back) and not
+    /// disorder.
+    pub const STEP_BACK_NANOS: u64 = 60_000_000_000;
+
+    /// Whether a frame at this time after one at `top` begins a new time base.
+    #[inline]
+    #[must_use]
+    pub const fn steps_back_from(self, top: Self) -> bool {
+        top.0.saturating_sub(self.0) > Self::STEP_BACK_NANOS
+    }
+
     /// The timestamp `seconds` and `nanos` after the epoch; saturates in the year 2554.
     #[must_use]
     pub const fn new(seconds: u64, nanos: u32) -> Self {

@@ -2,9 +2,6 @@
 
 use hookline_item::Timestamp;
 
-/// How far times may jump back before that is a new time base (another capture appended, a clock set back) and not disorder.
-const STEP_BACK_NANOS: u64 = 60_000_000_000;
-
 /// Nanoseconds of packet time since the first frame. Frames slightly out of order do not move it; a jump back starts to count anew
 /// from there, so that one frame with a wild time cannot stop all timeouts.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +17,7 @@ impl Clock {
         if at.0 > top {
             self.elapsed = self.elapsed.saturating_add(at.0 - top);
             self.top = Some(at.0);
-        } else if top - at.0 > STEP_BACK_NANOS {
+        } else if at.steps_back_from(Timestamp(top)) {
             self.top = Some(at.0);
         }
         self.elapsed

@@ -34,7 +34,7 @@ pub use fragments::Unassembled;
 pub use fuzz::fuzz;
 pub use hookline_item::{Close, SideTotals, Totals, Transport};
 pub use limits::Limits;
-pub use share::Share;
+pub use share::lane_of;
 pub use sink::{FlowStart, Sink};
 pub use stats::Stats;
 pub use streams::{Streams, Summary};

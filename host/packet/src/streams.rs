@@ -1,7 +1,7 @@
 //! The way of a frame: decode, find its flow, reassemble, hand to the sink.
 
 use crate::{
-    Close, FlowStart, Limits, Packet, Payload, Reason, Share, Sink, Stats, TcpFlags, Transport,
+    Close, FlowStart, Limits, Packet, Payload, Reason, Sink, Stats, TcpFlags, Transport,
     association::{Association, Taken},
     clock::Clock,
     decode::{Chunk, Fragment, SctpPacket, Span, TcpSegment, decode, decode_inner, decode_reassembled},
@@ -148,7 +148,8 @@ pub struct Streams<S: Sink> {
     /// When timers or expiry must be looked at, in elapsed nanoseconds.
     wake: u64,
     running_number: u64,
-    share: Share,
+    lane: u32,
+    lanes: u32,
     fragments: Fragments,
     /// The tunnels around the packet that is being looked at.
     tunnels: Vec<Tunnel>,
@@ -167,34 +168,27 @@ impl<S: Sink> Streams<S> {
             clock: Clock::default(),
             wake: 0,
             running_number: 0,
-            share: Share::ALL,
+            lane: 0,
+            lanes: 1,
             fragments: Fragments::new(seed),
             tunnels: Vec::new(),
             stats: Stats::default(),
         }
     }
 
-    /// The same for one of several lanes, which are shown the same frames.
+    /// The same for the lane with the number `lane`, from 0, of so many: no other one gives its streams the same numbers.
     #[must_use]
-    pub fn with_share(self, share: Share) -> Self {
-        Self { share, ..self }
+    pub fn in_lane(self, lane: u32, lanes: u32) -> Self {
+        Self { lane, lanes, ..self }
     }
 
-    /// Takes one frame and gives what it completes to `sink`. Returns what the frame is; `None` if it is another lane's: then it tells the
-    /// time, and nothing else.
-    pub fn frame(&mut self, frame: &Frame<'_>, sink: &mut S) -> Option<Summary> {
+    /// Takes one frame and gives what it completes to `sink`. Returns what the frame is.
+    pub fn frame(&mut self, frame: &Frame<'_>, sink: &mut S) -> Summary {
         let now = self.clock.at(frame.seen.at);
         if now >= self.wake {
             self.wake_up(now, sink);
         }
-        let mine = self.share.peek(frame);
-        if mine == Some(false) {
-            return None;
-        }
         let decoded = decode(frame);
-        if mine.is_none() && !self.share.takes(decoded.as_ref()) {
-            return None;
-        }
         self.stats.frames += 1;
         self.stats.bytes += frame.bytes.len() as u64;
         self.tunnels.clear();
@@ -207,7 +201,7 @@ impl<S: Sink> Streams<S> {
             Some(reason) => self.stats.drop_frame(reason),
             None => self.stats.decoded += 1,
         }
-        Some(summary)
+        summary
     }
 
     /// Takes a packet, or what it wraps.
@@ -424,8 +418,9 @@ impl<S: Sink> Streams<S> {
             let oldest = self.table.oldest()?;
             self.remove(oldest, Close::Evicted, now, sink);
         }
-        self.running_number += 1;
-        let stream = if seen.frame == 0 { self.share.number(self.running_number) } else { seen.frame };
+        // Where frames have no numbers.
+        self.running_number += u64::from(self.lanes);
+        let stream = if seen.frame == 0 { self.running_number + u64::from(self.lane) } else { seen.frame };
         let (src, dst) = (socket(arrival.packet.src, arrival.ports.0), socket(arrival.packet.dst, arrival.ports.1));
         let (client, server) = if roles.from_client { (src, dst) } else { (dst, src) };
         let state = sink.open(&FlowStart {

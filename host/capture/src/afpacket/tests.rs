@@ -25,7 +25,7 @@ fn drain_until(source: &mut AfPacket, mut f: impl FnMut(Frame<'_>) -> bool) -> b
         match source.drain(64, &mut |frame| done |= f(frame)).unwrap() {
             Drained::Idle => idle += 1,
             Drained::Some(n) => assert!((1..=64).contains(&n)),
-            Drained::End => panic!("a live source has no end"),
+            Drained::Time(_) | Drained::End => panic!("a live source is whole and has no end"),
         }
     }
     done

@@ -70,7 +70,7 @@ pub(crate) fn read(path: &Path) -> Content {
                 streams.frame(&frame, &mut sink);
             });
             match step {
-                Ok(Drained::Some(_)) => {}
+                Ok(Drained::Some(_) | Drained::Time(_)) => {}
                 Ok(Drained::End | Drained::Idle) => break,
                 Err(e) => error = Some(e),
             }

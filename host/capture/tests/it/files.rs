@@ -84,7 +84,7 @@ fn drained(mut source: FileSource) -> (usize, Option<CaptureError>) {
     loop {
         match source.drain(3, &mut |_| {}) {
             Ok(Drained::Some(n)) => frames += n,
-            Ok(Drained::Idle | Drained::End) => return (frames, None),
+            Ok(Drained::Time(_) | Drained::Idle | Drained::End) => return (frames, None),
             Err(error) => {
                 assert_eq!(source.drain(3, &mut |_| {}).unwrap(), Drained::End, "after an error there is nothing");
                 return (frames, Some(error));

@@ -11,10 +11,10 @@ use crate::{
     session::Session,
 };
 use anyhow::Context as _;
-use hookline_capture::{CaptureError, Drained, PacketSource, Position, SourceStats, file::FileSource};
+use hookline_capture::{CaptureError, Drained, PacketSource, Position, divide, file::FileSource};
 use hookline_item::{Item, Timestamp};
 use hookline_kfl::Filter;
-use hookline_packet::Share;
+use hookline_packet::lane_of;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
     io::{self, BufWriter, IsTerminal as _},
@@ -34,17 +34,16 @@ pub(crate) fn run(args: &Read, config: &Config) -> anyhow::Result<()> {
     if let Some(hooks) = hooks.as_ref().filter(|_| args.plugins.explain_filters) {
         eprint!("{}", explain_filters(&hooks.host, &settings));
     }
-    let lane = |(source, share)| {
+    let lane = |(lane, mut source): (u32, Source)| {
         let feeder = hooks.as_ref().map(|h| h.host.feeder());
-        let session = Session::new(node, &source, feeder, limits.clone()).with_share(share);
-        read_lane(source, session, &filter, args.format)
+        let session = Session::new(node, source.as_ref(), feeder, limits.clone()).in_lane(lane, args.lanes.lanes.into());
+        read_lane(source.as_mut(), session, &filter, args.format)
     };
     let mut done = lanes(sources, &lane).into_iter();
     let Some(mut sum) = done.next() else { return Ok(()) };
     let mut cannot_keep = sum.failed.take();
     for mut lane in done {
-        // Every lane has read the whole file: what it is like has been counted.
-        lane.counted.source = SourceStats::default();
+        sum.result = sum.result.and(lane.result);
         sum.counted.add(&lane.counted);
         cannot_keep = cannot_keep.or(lane.failed.take()).or(sum.printer.absorb(lane.printer).err());
     }
@@ -59,22 +58,26 @@ pub(crate) fn run(args: &Read, config: &Config) -> anyhow::Result<()> {
     sum.result.map_err(error::capture)
 }
 
-/// The file, once for each lane: reading it again is cheaper than handing frames from thread to thread.
-fn open(args: &Read, filter: &Filter) -> anyhow::Result<Vec<(FileSource, Share)>> {
+/// Where a lane's frames come from.
+type Source = Box<dyn PacketSource>;
+
+/// The file, divided among the lanes.
+fn open(args: &Read, filter: &Filter) -> anyhow::Result<Vec<Source>> {
     let lanes = u32::from(args.lanes.lanes);
-    if lanes > 1 && args.file.as_os_str() == "-" {
-        return Err(error::usage("--lanes: each lane reads the capture, and standard input can be read once only; give a file"));
-    }
     if lanes > 1 && filter.limit().is_some() {
         return Err(error::usage("limit() lets the first items through, and lanes do not know of each other's: leave --lanes out"));
     }
-    let open = |lane| Ok((FileSource::open(&args.file).map_err(error::capture)?, Share::of_all(lane, lanes)));
-    (0..lanes).map(open).collect()
+    let file = FileSource::open(&args.file).map_err(error::capture)?;
+    if lanes <= 1 {
+        return Ok(vec![Box::new(file)]);
+    }
+    let parts = divide(file, lanes as usize, move |frame| lane_of(frame, lanes) as usize);
+    Ok(parts.into_iter().map(|part| Box::new(part) as Source).collect())
 }
 
 /// Runs each lane on a thread of its own, the first one on this.
-fn lanes(sources: Vec<(FileSource, Share)>, run: &(impl Fn((FileSource, Share)) -> LaneRead + Sync)) -> Vec<LaneRead> {
-    let mut sources = sources.into_iter();
+fn lanes(sources: Vec<Source>, run: &(impl Fn((u32, Source)) -> LaneRead + Sync)) -> Vec<LaneRead> {
+    let mut sources = (0..).zip(sources);
     let first = sources.next();
     std::thread::scope(|scope| {
         let others: Vec<_> = sources.map(|source| scope.spawn(move || run(source))).collect();
@@ -94,7 +97,7 @@ struct LaneRead {
     failed: Option<io::Error>,
 }
 
-fn read_lane(mut source: FileSource, mut session: Session, filter: &Filter, format: Format) -> LaneRead {
+fn read_lane(source: &mut dyn PacketSource, mut session: Session, filter: &Filter, format: Format) -> LaneRead {
     let mut printer = Printer::new(format);
     let mut matched = 0;
     let mut failed = None;
@@ -105,14 +108,14 @@ fn read_lane(mut source: FileSource, mut session: Session, filter: &Filter, form
             failed = printer.item(&item, filter).err();
         }
     };
-    let result = pass(&mut source, &mut session, &mut on_item);
-    let counted = Counted { matched, ..session.counted(&mut source) };
+    let result = pass(source, &mut session, &mut on_item);
+    let counted = Counted { matched, ..session.counted(source) };
     LaneRead { printer, counted, result, failed }
 }
 
 /// Takes the whole source through the session, with a progress bar where somebody looks on.
 pub(crate) fn pass(
-    source: &mut FileSource,
+    source: &mut dyn PacketSource,
     session: &mut Session,
     on_item: &mut dyn FnMut(Arc<Item>, Timestamp),
 ) -> Result<(), CaptureError> {

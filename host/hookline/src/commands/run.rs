@@ -14,7 +14,6 @@ use hookline_capture::{
     afpacket::{AfPacket, AfPacketOptions},
 };
 use hookline_item::{Item, Timestamp};
-use hookline_packet::Share;
 use std::{
     sync::{
         Arc,
@@ -49,8 +48,9 @@ pub(crate) fn run(args: &Run, config: &Config) -> anyhow::Result<()> {
     }
     let stop = service.stop_flag();
     let lane = |(lane, source): (usize, &mut AfPacket)| {
-        let share = Share::divided(u32::try_from(lane).unwrap_or(0), args.lanes.lanes.into());
-        let mut session = Session::new(&node, source, Some(service.host.feeder()), limits.clone()).with_share(share);
+        let feeder = Some(service.host.feeder());
+        let number = u32::try_from(lane).unwrap_or(0);
+        let mut session = Session::new(&node, source, feeder, limits.clone()).in_lane(number, args.lanes.lanes.into());
         let result = watch(source, &mut session, &stop, &counters.of_lane(lane), &mut service.on_item());
         // A lane that fails ends the others: half of the traffic would look like loss.
         stop.store(true, Ordering::Relaxed);
@@ -95,7 +95,7 @@ pub(crate) fn watch(
         }
         match session.drain(source, on_item) {
             Ok(Drained::End) => break Ok(()),
-            Ok(Drained::Some(_)) => {}
+            Ok(Drained::Some(_) | Drained::Time(_)) => {}
             Ok(Drained::Idle) => session.advance(wall_clock(), on_item),
             Err(error) => break Err(error),
         }

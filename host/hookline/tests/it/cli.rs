@@ -180,7 +180,12 @@ fn lanes_are_counted_together() {
     let read = |lanes: &str| hookline(&["read", &file, "--format", "summary", "--lanes", lanes]);
     let (one, three) = (read("1"), read("3"));
     assert_eq!((one.code, &one.out), (three.code, &three.out), "{}", three.err);
-    assert_eq!(hookline(&["read", "-", "--lanes", "2"]).code, Some(2));
+    let bytes = std::fs::read(&file).unwrap();
+    let piped = hookline_with(&["read", "-", "--format", "summary", "--lanes", "2"], &bytes);
+    assert_eq!((piped.code, &piped.out), (Some(0), &one.out), "{}", piped.err);
+    let cut = |lanes: &str| hookline_with(&["read", "-", "--format", "summary", "--lanes", lanes], &bytes[..bytes.len() - 7]);
+    let (one_cut, three_cut) = (cut("1"), cut("3"));
+    assert_eq!((one_cut.code, &one_cut.out, &one_cut.err), (Some(1), &three_cut.out, &three_cut.err));
     let limited = hookline(&["read", &file, "--kfl", "http and limit(1)", "--lanes", "2"]);
     assert!(limited.code == Some(2) && limited.err.contains("leave --lanes out"), "{}", limited.err);
 }

@@ -127,7 +127,7 @@ impl Bench {
         self.wait(1);
         let seen = Seen { at: self.now, frame: self.number };
         let wire_len = u32::try_from(wire_len).unwrap();
-        self.streams.frame(&Frame { seen, interface: 0, link: LinkType::ETHERNET, wire_len, vlan: None, bytes }, &mut self.sink).unwrap()
+        self.streams.frame(&Frame { seen, interface: 0, link: LinkType::ETHERNET, wire_len, vlan: None, bytes }, &mut self.sink)
     }
 
     pub(super) fn send(&mut self, segment: Segment<'_>) -> Summary {
