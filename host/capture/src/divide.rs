@@ -61,14 +61,16 @@ impl Batch {
 struct Times {
     top: Timestamp,
     told: Vec<Timestamp>,
+    begun: bool,
 }
 
 impl Times {
     /// Takes note of a frame that is for `part`; before it the part must know of the frames before.
     #[inline]
     fn frame(&mut self, at: Timestamp, part: usize, batches: &mut [Batch]) {
-        if at.steps_back_from(self.top) {
+        if !self.begun || at.steps_back_from(self.top) {
             self.tell(batches);
+            self.begun = true;
             self.top = at;
             batches.iter_mut().for_each(|batch| batch.entries.push(Entry::Time(at)));
             self.told.fill(at);
@@ -142,7 +144,7 @@ pub fn divide<S: PacketSource, F: Fn(&Frame<'_>) -> usize>(source: S, parts: usi
     let (backend, name) = (source.backend(), source.source().to_owned());
     let queue = |_| Queue { batches: VecDeque::new(), bytes: 0, open: true };
     let state = State { queues: (0..parts).map(queue).collect(), reading: None, ended: false, failed: None, spent: Vec::new() };
-    let times = Times { top: Timestamp(0), told: vec![Timestamp(0); parts] };
+    let times = Times { top: Timestamp(0), told: vec![Timestamp(0); parts], begun: false };
     let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new(), source: Mutex::new((source, times)), part_of });
     let part = |index| Part {
         shared: Arc::clone(&shared),

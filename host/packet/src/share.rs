@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 /// The lane of a frame, counted from 0. Packets between the same two addresses fall into the same lane, whichever way they go: both
 /// directions of a flow, all fragments of a packet, and everything inside a tunnel stay together, so that lanes need nothing of each other.
+/// (Of a tunnel it is the outer addresses: a flow that comes through tunnels of several hosts is one in each lane that these fall into.)
 /// What is no packet falls into the first.
 #[must_use]
 pub fn lane_of(frame: &Frame<'_>, lanes: u32) -> u32 {

@@ -266,6 +266,8 @@ impl<S: Sink> Streams<S> {
     /// The capture is over: delivers what still waits and closes all flows, in the order in which they began.
     pub fn finish(&mut self, sink: &mut S) {
         let now = self.clock.now();
+        // Whoever has been idle for long enough by now was so before the end, whenever timers were last looked at.
+        self.wake_up(now, sink);
         let mut flows = self.table.drain();
         flows.sort_by_key(|flow| flow.stream);
         self.timers.clear();
@@ -469,25 +471,28 @@ impl<S: Sink> Streams<S> {
         {
             self.timers.pop();
             let side = if server { Sender::Server } else { Sender::Client };
-            self.expire_hole(deadline, (stream, at, side), now, sink);
+            self.expire_hole(deadline, (stream, at, side), sink);
         }
-        while let Some(at) = self.table.expired(now) {
+        // Only whole ticks count: who is idle depends on the time then, and not on which frames a lane was shown around it.
+        let tick = now - now % EXPIRY_TICK_NANOS;
+        while let Some(at) = self.table.expired(tick) {
             self.remove(at, Close::Idle, now, sink);
         }
         let next_timer = self.timers.peek().map_or(u64::MAX, |Reverse((deadline, ..))| *deadline);
-        self.wake = now.saturating_add(EXPIRY_TICK_NANOS).min(next_timer);
+        self.wake = tick.saturating_add(EXPIRY_TICK_NANOS).min(next_timer);
     }
 
-    /// A timer went off; the flow that it was set for may be gone, and its hole filled.
-    fn expire_hole(&mut self, deadline: u64, (stream, at, side): (u64, u32, Sender), now: u64, sink: &mut S) {
+    /// A timer went off; the flow that it was set for may be gone, and its hole filled. The time is that of the timer, however late it is
+    /// seen to be over: timers of both sides then go off in one order.
+    fn expire_hole(&mut self, now: u64, (stream, at, side): (u64, u32, Sender), sink: &mut S) {
         let Some(flow) = self.table.entry(at).filter(|flow| flow.stream == stream) else { return };
         let (Some(state), Carrier::Tcp(conn)) = (&mut flow.state, &mut flow.carrier) else { return };
         let mut out = Out { sink, flow: state, stats: &mut self.stats, limits: &self.limits, totals: &mut flow.totals, now };
         let (half, _) = conn.halves(side);
-        half.clear_timer(deadline);
+        half.clear_timer(now);
         half.expire_hole(&mut out);
         if let Some(next) = half.new_timer(&self.limits) {
-            // In the future, or now for the next hole: that one has waited as long.
+            // Later, or now for the next hole: that one has waited as long.
             self.timers.push(Reverse((next, stream, at, side == Sender::Server)));
         }
         if conn.is_finished() {

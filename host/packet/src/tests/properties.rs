@@ -141,6 +141,27 @@ proptest! {
         prop_assert_eq!(at, highest);
     }
 
+    /// What a lane makes of a flow does not depend on how often it is told the time by other flows' frames.
+    #[test]
+    fn being_told_the_time_changes_nothing(segments in prop::collection::vec((any::<bool>(), 0..400u32, 1..60usize, 0..400u32, 0..9000u64), 1..40), ticks in prop::collection::vec(0..4u64, 40)) {
+        let run = |ticks: &[u64]| {
+            let mut bench = Bench::new(Limits { tcp_idle_timeout: std::time::Duration::from_secs(5), ..Limits::default() });
+            bench.handshake(1000, 1000);
+            for ((from_client, at, len, ack, wait), ticks) in segments.iter().zip(ticks) {
+                let from = if *from_client { Client } else { hookline_item::Sender::Server };
+                let start = bench.now;
+                for tick in 1..=*ticks {
+                    bench.now.0 = start.0 + wait * 1_000_000 * tick / ticks;
+                    bench.streams.advance(bench.now, &mut bench.sink);
+                }
+                bench.now.0 = start.0 + wait * 1_000_000;
+                bench.send(Segment { from, seq: 1000 + at, ack: Some(1000 + ack), flags: TcpFlags::default(), data: &[b'x'; 60][..*len] });
+            }
+            bench.finish()
+        };
+        prop_assert_eq!(run(&[0; 40]), run(&ticks));
+    }
+
     #[test]
     fn etherparse_agrees(bytes in packets()) {
         let Ok(theirs) = LaxSlicedPacket::from_ethernet(&bytes) else { return Ok(()) };
