@@ -466,17 +466,20 @@ impl<S: Sink> Streams<S> {
     /// Looks at the holes and flows whose time may be over.
     #[cold]
     fn wake_up(&mut self, now: u64, sink: &mut S) {
-        while let Some(&Reverse((deadline, stream, at, server))) = self.timers.peek()
-            && deadline <= now
-        {
-            self.timers.pop();
-            let side = if server { Sender::Server } else { Sender::Client };
-            self.expire_hole(deadline, (stream, at, side), sink);
-        }
         // Only whole ticks count: who is idle depends on the time then, and not on which frames a lane was shown around it.
         let tick = now - now % EXPIRY_TICK_NANOS;
-        while let Some(at) = self.table.expired(tick) {
-            self.remove(at, Close::Idle, now, sink);
+        loop {
+            let idle = self.table.expired(tick).map(|(due, at)| (due.next_multiple_of(EXPIRY_TICK_NANOS), at));
+            let timer = self.timers.peek().map(|Reverse(timer)| *timer).filter(|(deadline, ..)| *deadline <= now);
+            match (timer, idle) {
+                (Some((deadline, stream, at, server)), idle) if idle.is_none_or(|(due, _)| deadline <= due) => {
+                    self.timers.pop();
+                    let side = if server { Sender::Server } else { Sender::Client };
+                    self.expire_hole(deadline, (stream, at, side), sink);
+                }
+                (_, Some((_, at))) => self.remove(at, Close::Idle, now, sink),
+                _ => break,
+            }
         }
         let next_timer = self.timers.peek().map_or(u64::MAX, |Reverse((deadline, ..))| *deadline);
         self.wake = tick.saturating_add(EXPIRY_TICK_NANOS).min(next_timer);

@@ -187,12 +187,14 @@ impl<E> Table<E> {
         }
     }
 
-    /// A slot whose time is over for sure; its entry is to be removed.
-    pub(crate) fn expired(&self, now: u64) -> Option<u32> {
-        let over = |list: &&List| {
-            self.slots.get(list.oldest).is_some_and(|s| now >= s.place.listed.saturating_add(list.timeout).saturating_add(RELIST_NANOS))
+    /// The slot whose time was over first, and since when; its entry is to be removed.
+    pub(crate) fn expired(&self, now: u64) -> Option<(u64, u32)> {
+        let due = |list: &List| {
+            let slot = self.slots.get(list.oldest)?;
+            let due = slot.place.listed.saturating_add(list.timeout).saturating_add(RELIST_NANOS);
+            (due <= now).then_some((due, list.oldest))
         };
-        self.lists.iter().find(over).map(|list| list.oldest)
+        self.lists.iter().filter_map(due).min()
     }
 
     /// The slot to give up when the table is full: one that is closed already, else the one idle for longest.
