@@ -1,5 +1,4 @@
-//! Where frames come from: capture files ([`mod@file`]) and live interfaces (`afpacket`). All are a [`PacketSource`],
-//! and each can be [divided](divide) over threads.
+//! Where frames come from: capture files ([`mod@file`]) and live interfaces (`afpacket`). All are a [`PacketSource`].
 //!
 //! Frames are lent, not copied: a source calls back with each frame while the bytes are still in its buffer or ring.
 //!
@@ -9,13 +8,11 @@
 
 #[cfg(target_os = "linux")]
 pub mod afpacket;
-mod divide;
 mod error;
 pub mod file;
 mod fuzz;
 mod source;
 
-pub use divide::{Part, divide};
 pub use error::CaptureError;
 pub use fuzz::fuzz;
 pub use source::{Drained, PacketSource, Position, SourceStats};

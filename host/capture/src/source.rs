@@ -29,6 +29,16 @@ pub struct SourceStats {
     pub truncated: u64,
 }
 
+impl SourceStats {
+    /// Counts a frame.
+    #[inline]
+    pub(crate) fn add(&mut self, frame: &Frame<'_>) {
+        self.received += 1;
+        self.bytes += frame.bytes.len() as u64;
+        self.truncated += u64::from((frame.wire_len as usize) > frame.bytes.len());
+    }
+}
+
 /// How far a file has been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {

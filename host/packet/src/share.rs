@@ -8,9 +8,10 @@ use std::net::IpAddr;
 /// directions of a flow, all fragments of a packet, and everything inside a tunnel stay together, so that lanes need nothing of each other.
 /// (Of a tunnel it is the outer addresses: a flow that comes through tunnels of several hosts is one in each lane that these fall into.)
 /// What is no packet falls into the first.
+#[inline]
 #[must_use]
 pub fn lane_of(frame: &Frame<'_>, lanes: u32) -> u32 {
-    let number = peek(frame).unwrap_or_else(|| decode(frame).map_or(0, |p| between(p.src, p.dst)));
+    let number = peek(frame).unwrap_or_else(|| look(frame));
     // The lower half, scaled to the number of lanes.
     (((number & 0xffff_ffff) * u64::from(lanes)) >> 32) as u32
 }
@@ -21,7 +22,15 @@ fn peek(frame: &Frame<'_>) -> Option<u64> {
     let plain = frame.link == LinkType::ETHERNET && frame.bytes.get(12..14) == Some(&[8, 0]);
     let addresses = frame.bytes.get(26..34).filter(|_| plain)?;
     let (src, dst) = addresses.split_first_chunk::<4>()?;
-    Some(between((*src).into(), <[u8; 4]>::try_from(dst).ok()?.into()))
+    let (src, dst) = (u32::from_be_bytes(*src), u32::from_be_bytes(<[u8; 4]>::try_from(dst).ok()?));
+    Some(between_v4(src.into(), dst.into()))
+}
+
+/// The number of any other frame.
+#[cold]
+#[inline(never)]
+fn look(frame: &Frame<'_>) -> u64 {
+    decode(frame).map_or(0, |p| between(p.src, p.dst))
 }
 
 /// A number that depends on the two addresses, and not on their order.
@@ -29,9 +38,15 @@ fn between(src: IpAddr, dst: IpAddr) -> u64 {
     let (a, b) = (words(src), words(dst));
     let ([h, i], [j, k]) = if a <= b { (a, b) } else { (b, a) };
     if h == 0 && j == 0 {
-        return mixed(i << 32 | k);
+        return between_v4(i, k);
     }
     mixed(mixed(mixed(h ^ i.rotate_left(32)) ^ j) ^ k)
+}
+
+/// The same of two IPv4 addresses.
+#[inline]
+fn between_v4(src: u64, dst: u64) -> u64 {
+    mixed(src.min(dst) << 32 | src.max(dst))
 }
 
 /// Spreads neighbours far apart (the finalizer of SplitMix64).

@@ -3,7 +3,9 @@
 use crate::{CaptureError, Position};
 use flate2::read::MultiGzDecoder;
 use std::{
+    collections::VecDeque,
     io::{self, Cursor, Read},
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -11,7 +13,7 @@ use std::{
 };
 
 /// Bytes read at once: larger reads gain nothing, mapped files are slower (page faults).
-const BUFFER_LEN: usize = 1 << 20;
+const BUFFER_LEN: usize = 256 << 10;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -39,14 +41,33 @@ impl Fault {
     }
 }
 
+/// What was read at once. Whoever holds one keeps its bytes as they are.
+#[derive(Clone, Default)]
+pub(super) struct Block(Arc<Vec<u8>>);
+
+impl Block {
+    #[inline]
+    pub(super) fn get(&self, range: Range<usize>) -> Option<&[u8]> {
+        self.0.get(range)
+    }
+
+    /// Whether it is the same one.
+    #[inline]
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 /// The input, after decompression.
 pub(super) struct Input {
     reader: Box<dyn Read + Send>,
     compression: Option<&'static str>,
     read: Arc<AtomicU64>,
     total: Option<u64>,
-    buffer: Vec<u8>,
-    /// `buffer[start..end]` is read and not consumed.
+    block: Block,
+    /// Earlier blocks that somebody held, in their order; used again when nobody does.
+    lent: VecDeque<Block>,
+    /// `block[start..end]` is read and not consumed.
     start: usize,
     end: usize,
     /// Offset of `start` in the decompressed data.
@@ -63,22 +84,21 @@ impl Input {
         let (gzip, zstd) = (magic.starts_with(&GZIP_MAGIC), magic.starts_with(&ZSTD_MAGIC));
         let whole = Cursor::new(magic).chain(counted);
         let (reader, compression): (Box<dyn Read + Send>, _) = if gzip {
-            (Box::new(MultiGzDecoder::new(io::BufReader::with_capacity(BUFFER_LEN / 8, whole))), Some("gzip"))
+            (Box::new(MultiGzDecoder::new(io::BufReader::with_capacity(BUFFER_LEN / 2, whole))), Some("gzip"))
         } else if zstd {
             (Box::new(zstd::stream::read::Decoder::new(whole)?), Some("zstd"))
         } else {
             (Box::new(whole), None)
         };
-        Ok(Self { reader, compression, read, total, buffer: vec![0; BUFFER_LEN], start: 0, end: 0, offset: 0 })
+        Ok(Self { reader, compression, read, total, block: Block::default(), lent: VecDeque::new(), start: 0, end: 0, offset: 0 })
     }
 
     pub(super) fn position(&self) -> Position {
         Position { read: self.read.load(Ordering::Relaxed), total: self.total }
     }
 
-    /// What is read and not consumed.
-    pub(super) fn buffered(&self) -> &[u8] {
-        self.buffer.get(self.start..self.end).unwrap_or_default()
+    pub(super) fn block(&self) -> &Block {
+        &self.block
     }
 
     /// The next `len` bytes, or as many as there are before the end.
@@ -88,7 +108,7 @@ impl Input {
             self.fill(len)?;
         }
         let end = self.end.min(self.start + len);
-        Ok(self.buffer.get(self.start..end).unwrap_or_default())
+        Ok(self.block.get(self.start..end).unwrap_or_default())
     }
 
     /// The next `N` bytes; `None` at the end of input.
@@ -112,12 +132,14 @@ impl Input {
         Ok(bytes)
     }
 
-    /// Goes on behind the next `len` bytes, which must have been peeked at.
+    /// Goes on behind the next `len` bytes, which must have been peeked at. Returns where in the block they start.
     #[inline]
-    pub(super) fn consume(&mut self, len: usize) {
-        let len = len.min(self.end - self.start);
+    pub(super) fn consume(&mut self, len: usize) -> usize {
+        let start = self.start;
+        let len = len.min(self.end - start);
         self.start += len;
         self.offset += len as u64;
+        start
     }
 
     /// Goes on behind the next `len` bytes without keeping them.
@@ -138,13 +160,37 @@ impl Input {
 
     #[cold]
     fn fill(&mut self, len: usize) -> Result<(), Fault> {
-        self.buffer.copy_within(self.start..self.end, 0);
-        (self.start, self.end) = (0, self.end - self.start);
-        if self.buffer.len() < len {
-            self.buffer.resize(len, 0);
+        let mut block = self.take_block(len.max(BUFFER_LEN));
+        let bytes = Arc::get_mut(&mut block.0).map(Vec::as_mut_slice).unwrap_or_default();
+        let filled = self.read_on(bytes, len);
+        self.block = block;
+        filled
+    }
+
+    /// A block that nobody holds, at least so long, which begins with what is read and not consumed.
+    fn take_block(&mut self, len: usize) -> Block {
+        let left = self.start..self.end;
+        (self.start, self.end) = (0, left.len());
+        let mut old = std::mem::take(&mut self.block);
+        if let Some(bytes) = Arc::get_mut(&mut old.0) {
+            bytes.copy_within(left, 0);
+            bytes.resize(len.max(bytes.len()), 0);
+            return old;
         }
+        let free = self.lent.front_mut().is_some_and(|block| Arc::get_mut(&mut block.0).is_some());
+        let mut block = if free { self.lent.pop_front() } else { None }.unwrap_or_default();
+        if let (Some(bytes), Some(left)) = (Arc::get_mut(&mut block.0), old.get(left)) {
+            bytes.resize(len.max(bytes.len()), 0);
+            bytes.iter_mut().zip(left).for_each(|(to, from)| *to = *from);
+        }
+        self.lent.push_back(old);
+        block
+    }
+
+    /// Reads until there are `len` bytes.
+    fn read_on(&mut self, bytes: &mut [u8], len: usize) -> Result<(), Fault> {
         while self.end < len {
-            match self.reader.read(self.buffer.get_mut(self.end..).unwrap_or_default()) {
+            match self.reader.read(bytes.get_mut(self.end..).unwrap_or_default()) {
                 Ok(0) => break,
                 Ok(n) => self.end += n,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -1,15 +1,17 @@
 //! Capture files: pcap and pcapng, plain or compressed with gzip or zstd (told by their first bytes, not by their names).
 
+mod divide;
 mod input;
 mod pcap;
 mod pcapng;
 
 use crate::{CaptureError, Drained, PacketSource, Position, SourceStats};
+pub use divide::{Part, divide};
 use hookline_item::Frame;
-use input::{Fault, Input};
+use input::{Block, Fault, Input};
 use pcap::Pcap;
 use pcapng::PcapNg;
-use std::{fs::File, io::Read, path::Path};
+use std::{fs::File, io::Read, ops::Range, path::Path};
 
 /// The largest frame that is believed: Linux makes GSO packets of up to 512 KiB, USB captures hold some MiB. A length beyond is damage,
 /// and is found before memory is asked for.
@@ -34,12 +36,14 @@ enum Format {
 struct Record {
     frame: Frame<'static>,
     /// Where its bytes are in the record.
-    bytes: std::ops::Range<usize>,
+    bytes: Range<usize>,
     /// Length of the record.
     len: usize,
 }
 
 impl FileSource {
+    const BACKEND: &str = "file";
+
     /// Opens the file at `path`; `-` is standard input.
     ///
     /// # Errors
@@ -75,21 +79,24 @@ impl FileSource {
         }
     }
 
-    /// Hands out one frame; false at the end.
-    fn next(&mut self, f: &mut dyn FnMut(Frame<'_>)) -> Result<bool, Fault> {
+    /// The next frame, without its bytes, and where these are in [`Self::block`]; `None` at the end.
+    fn record(&mut self) -> Result<Option<(Frame<'static>, Range<usize>)>, CaptureError> {
         let record = match &mut self.format {
-            Format::Pcap(format) => format.next(&mut self.input)?,
-            Format::PcapNg(format) => format.next(&mut self.input)?,
+            Format::Pcap(format) => format.next(&mut self.input),
+            Format::PcapNg(format) => format.next(&mut self.input),
         };
-        let Some(Record { mut frame, bytes, len }) = record else { return Ok(false) };
-        self.stats.received += 1;
-        self.stats.bytes += bytes.len() as u64;
-        self.stats.truncated += u64::from((frame.wire_len as usize) > bytes.len());
-        frame.seen.frame = self.stats.received;
-        let bytes = self.input.buffered().get(bytes).unwrap_or_default();
-        f(Frame { bytes, ..frame });
-        self.input.consume(len);
-        Ok(true)
+        let record = record.map_err(|fault| fault.into_error(self.path.clone(), &self.input, self.stats.received))?;
+        let Some(Record { mut frame, bytes, len }) = record else { return Ok(None) };
+        let start = self.input.consume(len);
+        frame.seen.frame = self.stats.received + 1;
+        let bytes = start + bytes.start..start + bytes.end;
+        self.stats.add(&Frame { bytes: self.input.block().get(bytes.clone()).unwrap_or_default(), ..frame });
+        Ok(Some((frame, bytes)))
+    }
+
+    /// Where the bytes of the last frame are.
+    fn block(&self) -> &Block {
+        self.input.block()
     }
 }
 
@@ -112,7 +119,7 @@ impl Format {
 
 impl PacketSource for FileSource {
     fn backend(&self) -> &'static str {
-        "file"
+        Self::BACKEND
     }
 
     fn source(&self) -> &str {
@@ -125,12 +132,14 @@ impl PacketSource for FileSource {
         }
         let mut count = 0;
         while count < max && !self.ended {
-            match self.next(f) {
-                Ok(true) => count += 1,
-                Ok(false) => self.ended = true,
-                Err(fault) => {
+            match self.record() {
+                Ok(Some((frame, bytes))) => {
+                    f(Frame { bytes: self.input.block().get(bytes).unwrap_or_default(), ..frame });
+                    count += 1;
+                }
+                Ok(None) => self.ended = true,
+                Err(error) => {
                     self.ended = true;
-                    let error = fault.into_error(self.path.clone(), &self.input, self.stats.received);
                     if count == 0 {
                         return Err(error);
                     }

@@ -11,7 +11,10 @@ use crate::{
     session::Session,
 };
 use anyhow::Context as _;
-use hookline_capture::{CaptureError, Drained, PacketSource, Position, divide, file::FileSource};
+use hookline_capture::{
+    CaptureError, Drained, PacketSource, Position,
+    file::{FileSource, divide},
+};
 use hookline_item::{Item, Timestamp};
 use hookline_kfl::Filter;
 use hookline_packet::lane_of;
