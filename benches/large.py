@@ -4,7 +4,7 @@
     large.py --hookline PATH --amplify PATH --captures DIR --out FILE [--mib 1024] [--flows 1000000] [--minutes 0]
 
 The capture is made of all that the tests keep, with new addresses each round (`benches/src/bin/amplify.rs`). Each figure is the least of
-three runs. With --minutes one process is given rounds of the captures for so long, and what it keeps in memory is watched.
+five runs. With --minutes one process is given rounds of the captures for so long, and what it keeps in memory is watched.
 """
 import argparse
 import os
@@ -15,7 +15,7 @@ import time
 
 from pipeline import head
 
-RUNS = 3
+RUNS = 5
 # Bytes that a million idle connections may take.
 FLOWS_BYTES_MAX = 1 << 30
 
