@@ -57,6 +57,8 @@ def loop(args, tmp):
     while time.monotonic() < until and process.poll() is None:
         time.sleep(min(30, max(0, until - time.monotonic())))
         seen.append(resident(process.pid))
+    if process.poll() is not None:
+        raise SystemExit('bench: the process ended on its own after %d s' % (time.monotonic() - until + args.minutes * 60))
     read = int(open('/proc/%d/io' % process.pid).readline().split()[1])
     endless.kill()
     endless.wait()

@@ -49,14 +49,15 @@ fn amplify(out: &Path, size: u64, inputs: &[&str]) -> io::Result<()> {
     }
     templates.sort_by_key(|t| t.after);
     let mut writer = Writer::new(out)?;
-    for round in 0..=u16::MAX {
+    for round in 0_u64.. {
         for template in &mut templates {
             if writer.written >= size {
                 eprintln!("{} frames, {} rounds of {} captures", writer.frames, round, files.len());
                 return writer.finish();
             }
-            template.move_to(round);
-            let at = 1_700_000_000_000_000_000 + u64::from(round) * ROUND_NANOS + template.after;
+            // Who had these addresses 65,536 rounds ago has long been forgotten.
+            template.move_to((round % (1 << 16)) as u16);
+            let at = 1_700_000_000_000_000_000 + round * ROUND_NANOS + template.after;
             writer.frame(at, &template.bytes, template.wire_len)?;
         }
     }

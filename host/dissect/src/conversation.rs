@@ -3,7 +3,7 @@
 use crate::{
     dissector::{Context, Dissector, Next, Outcome, Probe, Session, Verdict},
     flow::Flow,
-    limits::Limits,
+    limits::{Limits, Reading},
     registry,
     totals::{self, FIRST_BYTES},
 };
@@ -18,6 +18,8 @@ pub struct Conversation {
     swapped: bool,
     index: u64,
     stage: Stage,
+    /// How much is read of what the session is for.
+    reading: Reading,
     /// How often one protocol has made room for another.
     switches: u32,
     /// The protocol that was recognised first; empty before.
@@ -100,7 +102,17 @@ impl Conversation {
     #[must_use]
     pub fn new(flow: Flow, limits: Arc<Limits>) -> Self {
         let resync = flow.mid_stream || flow.transport.has_messages();
-        Self { flow, limits, swapped: false, index: 0, stage: Stage::Probing { resync, tries: 0 }, switches: 0, l7: "", kept: None }
+        Self {
+            flow,
+            limits,
+            swapped: false,
+            index: 0,
+            stage: Stage::Probing { resync, tries: 0 },
+            reading: Reading::Whole,
+            switches: 0,
+            l7: "",
+            kept: None,
+        }
     }
 
     /// The next in-order bytes of one side, or one datagram.
@@ -215,7 +227,7 @@ impl Conversation {
         call: impl FnOnce(&mut dyn Session, &mut Context<'_>) -> T,
     ) -> T {
         let Stage::Speaking(session) = &mut self.stage else { return T::default() };
-        let mut cx = Context { flow: &self.flow, limits: &self.limits, from, first, last, index: &mut self.index, out };
+        let mut cx = Context { flow: &self.flow, limits: self.limits.of(self.reading), from, first, last, index: &mut self.index, out };
         call(session.as_mut(), &mut cx)
     }
 
@@ -287,6 +299,7 @@ impl Conversation {
                 Some(Outcome::Need(need)) if need <= self.limits.pending_bytes => return Progress { done, need, switched: false },
                 Some(Outcome::Switched(n, next)) if self.switches < SWITCHES_MAX => {
                     self.switches += 1;
+                    self.reading = Reading::Whole;
                     self.stage = match next {
                         Next::Opaque => Stage::Opaque,
                         Next::Unknown => Stage::Probing { resync: false, tries: 0 },
@@ -429,10 +442,17 @@ impl Conversation {
 
     /// The protocol is known: what both sides have said so far is read, then `bytes`.
     fn begin(&mut self, start: Start, from: Sender, seen: Seen, bytes: &[u8], out: &mut Vec<Item>) {
-        self.stage = Stage::Speaking(start.session);
         if self.l7.is_empty() {
             self.l7 = start.name;
         }
+        self.reading = start.reading;
+        let Some(session) = start.session else {
+            // Nobody wants what it would give.
+            self.stage = Stage::Opaque;
+            self.take_carries();
+            return;
+        };
+        self.stage = Stage::Speaking(session);
         let mut kept = self.kept.take().map(|kept| kept.carries).unwrap_or_default();
         let mut from = from;
         if start.role != from {
@@ -468,14 +488,18 @@ enum Answer {
 
 struct Start {
     name: &'static str,
-    session: Box<dyn Session>,
+    /// Absent if nothing of it is read.
+    session: Option<Box<dyn Session>>,
+    reading: Reading,
     role: Sender,
 }
 
 impl Start {
     fn new(dissector: &Dissector, conversation: &Conversation, role: Sender) -> Self {
-        let session = (dissector.new_session)(&conversation.flow, &conversation.limits);
-        Self { name: dissector.name, session, role }
+        let Conversation { flow, limits, .. } = conversation;
+        let reading = limits.reading(dissector, totals::protocol(flow.transport));
+        let session = (reading != Reading::Nothing).then(|| (dissector.new_session)(flow, limits.of(reading)));
+        Self { name: dissector.name, session, reading, role }
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Dissector {
     pub ports: &'static [u16],
     /// Whether it often begins in the middle of another protocol's stream (STARTTLS), and is certain enough to be looked for there.
     pub begins_late: bool,
+    /// What may begin in its flows by agreement.
+    pub follow: Follow,
     /// Whether bytes are this protocol. Asked with all bytes of one side so far, again with more after [`Verdict::Maybe`].
     pub probe: fn(&Probe<'_>) -> Verdict,
     /// A dissector for one flow.
@@ -31,6 +33,18 @@ pub struct Dissector {
     pub data: &'static [Field],
     /// The oddities it may name on items.
     pub anomalies: &'static [Anomaly],
+}
+
+/// What may follow a protocol in its own flows. It tells how much of them must be read when nobody wants its own items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follow {
+    /// Nothing that could be known again: the flow need not be read.
+    Nothing,
+    /// Other protocols, by an upgrade or a STARTTLS: the flow must be read, and bodies too if one of these is wanted, whose items come in them.
+    Others {
+        /// Names of protocols.
+        in_bodies: &'static [&'static str],
+    },
 }
 
 /// A survivable oddity: data for the user, not an error of the dissector.
@@ -195,8 +209,8 @@ pub struct Draft {
 }
 
 impl Context<'_> {
-    /// Makes `draft` an item and sends it out.
-    pub fn emit(&mut self, draft: Draft) {
+    /// Makes `draft` an item and sends it out, if somebody wants it. Returns it.
+    pub fn emit(&mut self, draft: Draft) -> Option<&mut Item> {
         let halves = || draft.request.iter().chain(&draft.response);
         let completeness = Completeness {
             gaps: halves().map(|h| h.gaps).fold(0, u32::saturating_add),
@@ -208,6 +222,9 @@ impl Context<'_> {
         let elapsed = draft.request.zip(draft.response).map(|(q, r)| r.first.at.since(q.last.at));
         let index = *self.index;
         *self.index = index.wrapping_add(1);
+        if self.limits.wanted.as_ref().is_some_and(|wanted| !wanted.has(draft.protocol)) {
+            return None;
+        }
         let flow = self.flow;
         let (client, server) = if draft.reversed { (flow.server, flow.client) } else { (flow.client, flow.server) };
         let mut dst = Endpoint::new(server.ip(), server.port());
@@ -231,6 +248,7 @@ impl Context<'_> {
             response_frames: draft.response.and_then(frames),
             message: draft.message,
         });
+        self.out.last_mut()
     }
 }
 

@@ -71,10 +71,10 @@ mod totals;
 mod ws;
 
 pub use conversation::Conversation;
-pub use dissector::{Anomaly, Context, Dissector, Draft, Half, Next, Outcome, Probe, Session, Verdict};
+pub use dissector::{Anomaly, Context, Dissector, Draft, Follow, Half, Next, Outcome, Probe, Session, Verdict};
 pub use flow::Flow;
 pub use fuzz::fuzz;
 pub use hookline_item::{Close, Transport};
-pub use limits::Limits;
+pub use limits::{Limits, Wanted};
 pub use redact::{JsonPath, Redaction};
 pub use registry::protocols;

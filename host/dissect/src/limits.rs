@@ -1,7 +1,8 @@
 //! What one flow may cost, each limit with its reason.
 
-use crate::Redaction;
-use std::time::Duration;
+use crate::{Dissector, Follow, Redaction};
+use hookline_item::Protocol;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// What is set for all conversations: their limits, which are per flow and side unless they say otherwise, and what the user wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,66 @@ pub struct Limits {
     pub redaction: Redaction,
     /// Server ports and the names of the protocols that are spoken there, whatever the bytes look like.
     pub port_mapping: Vec<(u16, &'static str)>,
+    /// Which protocols somebody wants items of; absent if all.
+    pub wanted: Option<Wanted>,
+}
+
+/// The protocols that somebody wants items of. What leads to no such item is not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    names: BTreeSet<String>,
+    /// The limits of flows that are only followed.
+    followed: Arc<Limits>,
+}
+
+impl Wanted {
+    /// Whether items of this protocol are wanted.
+    #[must_use]
+    pub fn has(&self, protocol: &Protocol) -> bool {
+        self.names.contains(protocol.name) || self.names.contains(protocol.abbr)
+    }
+}
+
+/// How much of a protocol's flow is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    Whole,
+    WithoutBodies,
+    Nothing,
+}
+
+impl Limits {
+    /// The same with items of these protocols only, given by name (`http`) or by what a row shows (`HTTP/2`).
+    #[must_use]
+    pub fn wanting(self, names: BTreeSet<String>) -> Self {
+        let only = |names, followed| Some(Wanted { names, followed });
+        let whole = Self { wanted: None, ..self };
+        let nothing_kept = Self { body_max: 0, decoded_max: 0, ..whole.clone() };
+        let followed = Self { wanted: only(names.clone(), Arc::new(nothing_kept.clone())), ..nothing_kept };
+        Self { wanted: only(names, Arc::new(followed)), ..whole }
+    }
+
+    /// How much of a flow is read in which `dissector` has been recognised, and which `sum` will sum up. Numbers of items count what nobody
+    /// wants too, so that an item is called the same whoever looks on: a flow whose sum is wanted is read.
+    pub(crate) fn reading(&self, dissector: &Dissector, sum: Option<&Protocol>) -> Reading {
+        let Some(wanted) = &self.wanted else { return Reading::Whole };
+        let comes_in_bodies = |names: &[&str]| names.iter().any(|name| wanted.names.contains(*name));
+        match dissector.follow {
+            _ if dissector.protocols.iter().any(|p| wanted.has(p)) => Reading::Whole,
+            Follow::Others { in_bodies } if comes_in_bodies(in_bodies) => Reading::Whole,
+            Follow::Others { .. } => Reading::WithoutBodies,
+            Follow::Nothing if sum.is_some_and(|sum| wanted.has(sum)) => Reading::Whole,
+            Follow::Nothing => Reading::Nothing,
+        }
+    }
+
+    /// The limits of a flow of which so much is read.
+    pub(crate) fn of(&self, reading: Reading) -> &Self {
+        match &self.wanted {
+            Some(wanted) if reading == Reading::WithoutBodies => &wanted.followed,
+            _ => self,
+        }
+    }
 }
 
 impl Default for Limits {
@@ -62,6 +123,7 @@ impl Default for Limits {
             anomalies_max: 8,
             redaction: Redaction::default(),
             port_mapping: Vec::new(),
+            wanted: None,
         }
     }
 }

@@ -103,6 +103,9 @@ pub(crate) struct DissectArgs {
     /// Read what is said on these server ports as this protocol, whatever it looks like; may be given several times.
     #[arg(long, value_name = "PROTOCOL=PORT[,PORT...]")]
     pub(crate) port_map: Vec<String>,
+    /// Make items of these protocols only, and leave what leads to no such item unread.
+    #[arg(long, value_name = "PROTOCOL", value_delimiter = ',')]
+    pub(crate) protocols: Vec<String>,
 }
 
 /// The user's own macros.

@@ -3,7 +3,7 @@
 use crate::{cli::PluginArgs, delivery::Delivery, embedded, error::usage, fields};
 use hookline_actions::ActionStatus;
 use hookline_bus::Event;
-use hookline_hooks::{Change, Folder, HookHost, LogLine, Options, Outbox};
+use hookline_hooks::{Change, Folder, HookHost, LogLine, Options, Outbox, PluginStatus};
 use hookline_item::Timestamp;
 use hookline_kfl::{Plan, Settings};
 use std::{
@@ -102,27 +102,31 @@ where
     }
 }
 
+/// What all plugins' filters together need; nothing if none has subscribed to items.
+pub(crate) fn needs(host: &HookHost, filters: &Settings) -> Option<Plan> {
+    plans(host, filters).into_iter().map(|(_, _, plan)| plan).reduce(Plan::or)
+}
+
 /// What can be decided of the plugins' filters before there are items, of each and of all together.
 pub(crate) fn explain_filters(host: &HookHost, filters: &Settings) -> String {
     let mut out = String::new();
-    let mut all: Option<Plan> = None;
-    for plugin in host.status() {
-        for source in &plugin.filters {
-            // What a plugin has subscribed with has been compiled before.
-            let Ok(filter) = filters.parse(source) else { continue };
-            let plan = filter.plan();
-            let shown = if source.is_empty() { "everything" } else { source };
-            let _ = write!(out, "{}: {shown}\n{}", plugin.name, indented(&plan.render()));
-            all = Some(match all {
-                Some(before) => before.or(plan),
-                None => plan,
-            });
-        }
+    for (name, source, plan) in plans(host, filters) {
+        let shown = if source.is_empty() { "everything" } else { &source };
+        let _ = write!(out, "{name}: {shown}\n{}", indented(&plan.render()));
     }
-    match all {
+    match needs(host, filters) {
         Some(plan) => format!("{out}together:\n{}", indented(&plan.render())),
         None => "no plugin has subscribed to items\n".to_owned(),
     }
+}
+
+/// Each plugin's name, and its filters with their plans. What it has subscribed with has been compiled before.
+fn plans(host: &HookHost, filters: &Settings) -> Vec<(String, String, Plan)> {
+    let of = |plugin: PluginStatus| {
+        let name = plugin.name;
+        plugin.filters.into_iter().filter_map(move |source| Some((name.clone(), source.clone(), filters.parse(&source).ok()?.plan())))
+    };
+    host.status().into_iter().flat_map(of).collect()
 }
 
 fn indented(text: &str) -> String {

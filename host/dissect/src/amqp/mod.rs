@@ -23,6 +23,7 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
     transports: &[Transport::Tcp],
     ports: &[5672],
     begins_late: false,
+    follow: crate::Follow::Nothing,
     probe,
     new_session: |flow, _| Box::new(Framed::new(session::Amqp::default(), flow)),
     request: message::REQUEST_FIELDS,

@@ -26,6 +26,7 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
     transports: &[Transport::Tcp, Transport::Sctp],
     ports: &[3868],
     begins_late: false,
+    follow: crate::Follow::Nothing,
     probe,
     new_session: |flow, _| Box::new(Framed::new(Messages::default(), flow)),
     request: message::MESSAGE_FIELDS,

@@ -24,6 +24,7 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
     transports: &[Transport::Udp, Transport::Tcp],
     ports: &[DNS_PORT, MDNS_PORT, LLMNR_PORT],
     begins_late: false,
+    follow: crate::Follow::Nothing,
     probe,
     new_session: |flow, _| Box::new(pair::Dns::new(flow)),
     request: message::QUERY_FIELDS,

@@ -35,6 +35,7 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
     transports: &[Transport::Tcp],
     ports: &[80, 8080, 8000, 3128],
     begins_late: false,
+    follow: crate::Follow::Others { in_bodies: &["sse"] },
     probe,
     new_session: |flow, _| Box::new(connection::Connection::new(flow)),
     request: message::REQUEST_FIELDS,

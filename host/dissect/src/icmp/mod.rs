@@ -23,6 +23,7 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
     transports: &[Transport::Icmp],
     ports: &[],
     begins_late: false,
+    follow: crate::Follow::Nothing,
     probe: |probe: &Probe<'_>| Verdict::Yes(probe.from),
     new_session: |flow, _| Box::new(Messages { v6: flow.client.is_ipv6(), echoes: Pairing::default() }),
     request: message::ICMP_FIELDS,

@@ -27,6 +27,7 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
     transports: &[Transport::Tcp],
     ports: &[9092],
     begins_late: false,
+    follow: crate::Follow::Nothing,
     probe,
     new_session: |flow, _| Box::new(Framed::new(session::Kafka::new(flow), flow)),
     request: message::REQUEST_FIELDS,

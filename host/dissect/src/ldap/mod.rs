@@ -23,6 +23,7 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
     transports: &[Transport::Tcp, Transport::Udp],
     ports: &[389, 3268],
     begins_late: false,
+    follow: crate::Follow::Others { in_bodies: &[] },
     probe,
     new_session: |flow, _| Box::new(Framed::new(session::Ldap::default(), flow)),
     request: message::REQUEST_FIELDS,

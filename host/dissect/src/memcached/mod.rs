@@ -22,6 +22,7 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
     transports: &[Transport::Tcp, Transport::Udp],
     ports: &[11211],
     begins_late: false,
+    follow: crate::Follow::Nothing,
     probe,
     new_session: |flow, _| match flow.transport {
         Transport::Udp => Box::new(udp::Datagrams::default()),

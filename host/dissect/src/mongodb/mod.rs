@@ -22,6 +22,7 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
     transports: &[Transport::Tcp],
     ports: &[27017],
     begins_late: false,
+    follow: crate::Follow::Nothing,
     probe,
     new_session: |flow, _| Box::new(Framed::new(session::Mongo::default(), flow)),
     request: message::REQUEST_FIELDS,

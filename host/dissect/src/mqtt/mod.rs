@@ -29,6 +29,7 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
     transports: &[Transport::Tcp],
     ports: &[1883],
     begins_late: false,
+    follow: crate::Follow::Nothing,
     probe,
     new_session: |flow, _| Box::new(Framed::new(Packets::default(), flow)),
     request: message::PACKET_FIELDS,

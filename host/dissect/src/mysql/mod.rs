@@ -28,6 +28,7 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
     transports: &[Transport::Tcp],
     ports: &[3306],
     begins_late: false,
+    follow: crate::Follow::Others { in_bodies: &[] },
     probe,
     new_session: |flow, _| Box::new(Framed::new(session::Mysql::default(), flow)),
     request: message::REQUEST_FIELDS,

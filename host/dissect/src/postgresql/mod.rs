@@ -23,6 +23,7 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
     transports: &[Transport::Tcp],
     ports: &[5432],
     begins_late: false,
+    follow: crate::Follow::Others { in_bodies: &[] },
     probe,
     new_session: |flow, _| Box::new(Framed::new(session::Postgres::default(), flow)),
     request: message::REQUEST_FIELDS,

@@ -24,6 +24,7 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
     transports: &[Transport::Udp],
     ports: &[443],
     begins_late: true,
+    follow: crate::Follow::Nothing,
     probe,
     new_session: |_, _| Box::new(session::Quic::default()),
     request: &[],

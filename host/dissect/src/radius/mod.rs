@@ -24,6 +24,7 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
     transports: &[Transport::Udp],
     ports: &[1812, 1813, 3799, 1645, 1646],
     begins_late: false,
+    follow: crate::Follow::Nothing,
     probe,
     new_session: |_: &Flow, _| Box::new(Packets::default()),
     request: message::PACKET_FIELDS,

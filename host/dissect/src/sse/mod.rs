@@ -17,6 +17,7 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
     transports: &[Transport::Tcp],
     ports: &[],
     begins_late: false,
+    follow: crate::Follow::Nothing,
     probe: |_| Verdict::No,
     // Bytes of a flow are never this protocol's: HTTP finds the events.
     new_session: http::DISSECTOR.new_session,

@@ -32,6 +32,7 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
     transports: &[Transport::Tcp, Transport::Udp],
     ports: &[443],
     begins_late: true,
+    follow: crate::Follow::Nothing,
     probe,
     new_session: |flow, _| {
         Box::new(session::Tls::new(match flow.transport {

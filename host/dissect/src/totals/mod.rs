@@ -17,6 +17,7 @@ macro_rules! carrier {
             transports: &[],
             ports: &[],
             begins_late: false,
+            follow: crate::Follow::Nothing,
             probe: |_| Verdict::No,
             new_session: |_, _| Box::new(Nothing),
             request: &[],
@@ -37,19 +38,24 @@ protocol_versions! { "sctp", "sctp", []; SCTP_PROTOCOL = "", "SCTP", "Stream Con
 /// Bytes kept of what each side says first, where nobody knows the protocol: enough to tell a magic number or a greeting.
 pub(crate) const FIRST_BYTES: usize = 64;
 
+/// The protocol of the item that sums up a flow of this transport.
+pub(crate) fn protocol(transport: Transport) -> Option<&'static Protocol> {
+    match transport {
+        Transport::Tcp => Some(&TCP_PROTOCOL),
+        Transport::Udp => Some(&UDP_PROTOCOL),
+        Transport::Sctp => Some(&SCTP_PROTOCOL),
+        // Each message is an item of its own.
+        Transport::Icmp => None,
+    }
+}
+
 /// Emits the item of a flow that is over. `l7` is what was spoken, or empty; then `first` are both sides' first bytes.
 pub(crate) fn emit(cx: &mut Context<'_>, why: Close, totals: &Totals, l7: &'static str, first: [Box<[u8]>; 2]) {
-    let protocol: &Protocol = match cx.flow.transport {
-        Transport::Tcp => &TCP_PROTOCOL,
-        Transport::Udp => &UDP_PROTOCOL,
-        Transport::Sctp => &SCTP_PROTOCOL,
-        // Each message is an item of its own.
-        Transport::Icmp => return,
-    };
+    let Some(protocol) = protocol(cx.flow.transport) else { return };
     let seen = |size| Half { first: totals.first, last: totals.last, size, ..Half::default() };
     let holes = totals.client.gaps.saturating_add(totals.server.gaps);
     let missing = totals.client.gap_bytes.saturating_add(totals.server.gap_bytes);
-    cx.emit(Draft {
+    let item = cx.emit(Draft {
         protocol,
         request: Some(Half { gaps: holes, missing, ..seen(totals.client.bytes) }),
         response: None,
@@ -60,7 +66,7 @@ pub(crate) fn emit(cx: &mut Context<'_>, why: Close, totals: &Totals, l7: &'stat
         unsure: cx.flow.mid_stream,
         message: Box::new(Conversation { transport: cx.flow.transport, why, totals: *totals, l7, first }),
     });
-    if let Some(item) = cx.out.last_mut() {
+    if let Some(item) = item {
         item.response_size = totals.server.bytes;
     }
 }

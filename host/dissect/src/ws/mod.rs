@@ -23,6 +23,7 @@ pub(crate) static DISSECTOR: Dissector = Dissector {
     transports: &[Transport::Tcp],
     ports: &[],
     begins_late: false,
+    follow: crate::Follow::Nothing,
     probe: |_| Verdict::No,
     new_session,
     request: &[],

@@ -7,7 +7,7 @@ use crate::{
     error,
     lane::Counted,
     output::Printer,
-    plugins::{FILE_NODE, FileHooks, explain_filters},
+    plugins::{FILE_NODE, FileHooks, explain_filters, needs},
     session::Session,
 };
 use anyhow::Context as _;
@@ -31,12 +31,18 @@ pub(crate) fn run(args: &Read, config: &Config) -> anyhow::Result<()> {
         return Err(error::usage("redact() hides values in JSON: give --format ndjson".to_owned()));
     }
     let sources = open(args, &filter)?;
-    let limits = args.dissect.limits()?;
     let node = args.plugins.node.as_deref().unwrap_or(FILE_NODE);
     let hooks = args.plugins.plugins.as_deref().map(|dir| FileHooks::start(dir, &args.plugins, node, &settings)).transpose()?;
     if let Some(hooks) = hooks.as_ref().filter(|_| args.plugins.explain_filters) {
         eprint!("{}", explain_filters(&hooks.host, &settings));
     }
+    // What the output shows, and what the plugins have subscribed to.
+    let subscribed = hooks.as_ref().and_then(|hooks| needs(&hooks.host, &settings));
+    let needed = match subscribed {
+        Some(plan) => filter.plan().or(plan),
+        None => filter.plan(),
+    };
+    let limits = args.dissect.limits(needed.protocols.as_ref())?;
     let lane = |(lane, mut source): (u32, Source)| {
         let feeder = hooks.as_ref().map(|h| h.host.feeder());
         let session = Session::new(node, source.as_ref(), feeder, limits.clone()).in_lane(lane, args.lanes.lanes.into());

@@ -28,7 +28,7 @@ const COUNTERS_EVERY: Duration = Duration::from_millis(500);
 pub(crate) fn run(args: &Run, config: &Config) -> anyhow::Result<()> {
     let node = plugins::node_name(args.plugins.node.as_deref());
     let filters = config.settings(&args.macros)?;
-    let limits = args.dissect.limits()?;
+    let limits = args.dissect.limits(None)?;
     let mut sources = open(args)?;
     let counters = Counters::default();
     let rendered = counters.clone();

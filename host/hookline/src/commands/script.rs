@@ -28,7 +28,7 @@ pub(crate) fn run(args: &ScriptRun, config: &Config) -> anyhow::Result<()> {
     if !matches!(code, Code::Script(..)) {
         return Err(usage(format!("{}: give a .js file", args.file.display())));
     }
-    let limits = args.dissect.limits()?;
+    let limits = args.dissect.limits(None)?;
     let replay = args.read.is_some();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let (delivery, emitter) = Delivery::start(&runtime, None, replay, Arc::new(line_sink), Box::new(|_| {}))?;

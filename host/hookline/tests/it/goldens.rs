@@ -52,6 +52,27 @@ fn captures_give_the_expected_items() {
     }
 }
 
+/// What no filter can match is not read, and what is printed is the same as if it were.
+#[test]
+fn a_filter_for_a_protocol_picks_its_items_out_of_all() {
+    for file in captures() {
+        let read = |filter: &[&str]| {
+            let name = file.display().to_string();
+            let args = [&["read", &name, "--format", "ndjson"], filter].concat();
+            hookline(&args).out.lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let all = read(&[]);
+        let short_name = |line: &String| serde_json::from_str::<serde_json::Value>(line).unwrap()["protocol"]["abbr"].clone();
+        let names: std::collections::HashSet<String> = all.iter().map(|line| short_name(line).as_str().unwrap().to_owned()).collect();
+        for name in names {
+            let expected: Vec<_> = all.iter().filter(|line| short_name(line) == *name).cloned().collect();
+            assert_eq!(read(&["--kfl", &format!("protocol.abbr == {name:?}")]), expected, "{}: {name}", file.display());
+            let only = read(&["--protocols", &name]);
+            assert_eq!(only, expected, "{}: {name}", file.display());
+        }
+    }
+}
+
 #[test]
 fn every_capture_has_its_origin_and_licence() {
     for file in captures().into_iter().filter(|f| !f.parent().unwrap().ends_with("synthetic")) {
