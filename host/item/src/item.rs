@@ -152,11 +152,14 @@ impl Item {
 }
 
 fn side<'a>(object: Option<&'a dyn Object>) -> Value<'a> {
-    object.map_or(Value::Absent, Value::Object)
+    match object {
+        Some(object) => Value::Object(object),
+        None => Value::Absent,
+    }
 }
 
 object! {
-    Item as i, ITEM_FIELDS {
+    Item as i, ITEM_FIELDS, protocol: protocol {
         "id": Str, "Unique name of the item: node/stream-index" => i.id();
         "index": U64, "Position in its stream, from 0" => i.index;
         "stream": Str, "Capture-wide id of the transport stream (hexadecimal): the key for its packets" => format!("{:012x}", i.stream);

@@ -28,7 +28,7 @@ pub use item::{
     COMPLETENESS_FIELDS, Completeness, ERROR_FIELDS, ErrorKind, FrameRange, ITEM_FIELDS, Item, ItemError, Message, ORIGIN_FIELDS, Origin,
     Seen,
 };
-pub use path::{DEPTH_MAX, Found, Path, PathError, Place, Reader, Step};
+pub use path::{DEPTH_MAX, Path, PathError, Place, Reader, Step};
 pub use protocol::{PROTOCOL_FIELDS, Protocol};
 pub use time::{Civil, Timestamp};
 pub use tunnel::{TUNNEL_FIELDS, Tunnel, TunnelKind};

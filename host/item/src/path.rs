@@ -143,14 +143,6 @@ impl Place {
     }
 }
 
-/// What a path leads to in one object.
-pub enum Found<'a> {
-    /// One value, or [`Value::Absent`].
-    One(Value<'a>),
-    /// What may be several: those that the path's steps from this one on name below a value.
-    Below(Value<'a>, usize),
-}
-
 impl Clone for Reader {
     fn clone(&self) -> Self {
         Self::new(self.path.clone())
@@ -173,35 +165,27 @@ impl Reader {
 
     /// Calls `f` with the first value that the path names in `root`, or with [`Value::Absent`].
     pub fn first(&self, root: &dyn Object, f: impl FnOnce(&Value<'_>)) {
-        let below = match self.find(root) {
-            Found::One(value) => {
-                f(&value);
-                return value.let_go();
-            }
-            Found::Below(value, at) => (value, at),
-        };
-        let mut f = Some(f);
-        self.visit_below(&below.0, below.1, &mut |value| {
-            if let Some(f) = f.take() {
-                f(value);
+        self.find(root, |value, below| {
+            let Some(at) = below else { return f(value) };
+            let mut f = Some(f);
+            self.visit_below(value, at, &mut |value| {
+                if let Some(f) = f.take() {
+                    f(value);
+                }
+            });
+            if let Some(f) = f {
+                f(&Value::Absent);
             }
         });
-        if let Some(f) = f {
-            f(&Value::Absent);
-        }
     }
 
     /// Calls `f` with each value that the path names in `root`, as [`Path::visit`] does.
     pub fn visit(&self, root: &dyn Object, f: &mut dyn FnMut(&Value<'_>)) {
-        match self.find(root) {
-            Found::One(value) => {
-                if !value.is_absent() {
-                    f(&value);
-                }
-                value.let_go();
-            }
-            Found::Below(value, at) => self.visit_below(&value, at, f),
-        }
+        self.find(root, |value, below| match below {
+            Some(at) => self.visit_below(value, at, f),
+            None if value.is_absent() => {}
+            None => f(value),
+        });
     }
 
     /// Calls `f` with each value that the steps from `at` on name below `value`: the rest of what [`Reader::find`] gave.
@@ -209,26 +193,29 @@ impl Reader {
         visit(value, self.path.steps.get(at..).unwrap_or_default(), f);
     }
 
-    /// Follows the path from name to name, as far as there is one value only.
-    #[inline]
-    #[must_use]
-    pub fn find<'a>(&self, root: &'a dyn Object) -> Found<'a> {
+    /// Follows the path from name to name, as far as there is one value only, and calls `found` with that, or with [`Value::Absent`]. With a
+    /// number the path goes on from there: its steps from this one on may name several values below.
+    #[expect(clippy::inline_always, reason = "what is found is looked at where it was written: to copy it takes as long as a step does")]
+    #[inline(always)]
+    pub fn find<R>(&self, root: &dyn Object, found: impl FnOnce(&Value<'_>, Option<usize>) -> R) -> R {
         let mut object = root;
         let last = self.places.len().saturating_sub(1);
         for (at, (step, place)) in self.path.steps.iter().zip(&self.places).enumerate() {
-            let Step::Name(name) = step else { return Found::Below(Value::Object(object), at) };
+            let Step::Name(name) = step else { return found(&Value::Object(object), Some(at)) };
             let value = object.read(name, place);
             if at == last {
-                return Found::One(value);
+                let result = found(&value, None);
+                value.let_go();
+                return result;
             }
             let Value::Object(below) = value else {
                 // What is made for the asking does not outlive this step.
-                return if value.is_absent() { Found::One(value) } else { Found::Below(value, at + 1) };
+                return found(&value, (!value.is_absent()).then_some(at + 1));
             };
             value.let_go();
             object = below;
         }
-        Found::One(Value::Absent)
+        found(&Value::Absent, None)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Values inside an item: borrowed and lazy, so that what nobody asks for is never built.
 
-use crate::Place;
+use crate::{Place, Protocol};
 use std::borrow::Cow;
 
 /// One value, borrowed from the item that it is part of.
@@ -88,6 +88,11 @@ pub trait Object {
     /// What [`Object::get`] gives, found where it stood before: `place` is of this name alone.
     fn read(&self, name: &str, _place: &Place) -> Value<'_> {
         self.get(name)
+    }
+
+    /// The protocol under `protocol`, if this is an item: what filters ask for most.
+    fn protocol(&self) -> Option<&'static Protocol> {
+        None
     }
 
     /// Calls `f` with each name and value, in order. Absent values may be among them.
@@ -213,7 +218,11 @@ impl From<i64> for Value<'_> {
 }
 impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
     fn from(v: Option<T>) -> Self {
-        v.map_or(Self::Absent, Into::into)
+        // A default would have to be dropped.
+        match v {
+            Some(v) => v.into(),
+            None => Self::Absent,
+        }
     }
 }
 impl<'a, T: Object> From<&'a T> for Value<'a> {
@@ -277,10 +286,11 @@ impl<'a, T: Object> IntoValue<'a> for &'a T {
 /// assert!(r.get("text").is_absent());
 /// assert_eq!(REPLY_FIELDS[0].kind, Kind::U64);
 /// ```
-/// A row whose value is an object with a table of its own names that table: `"cookie": Object(COOKIE_FIELDS), …`.
+/// A row whose value is an object with a table of its own names that table: `"cookie": Object(COOKIE_FIELDS), …`. An item says which of its
+/// fields is its protocol: `ITEM_FIELDS, protocol: protocol { … }`.
 #[macro_export]
 macro_rules! object {
-    ($t:ty as $this:ident, $fields:ident { $($name:literal: $kind:ident $(($below:expr))?, $doc:literal => $get:expr;)* }) => {
+    ($t:ty as $this:ident, $fields:ident $(, protocol: $protocol:ident)? { $($name:literal: $kind:ident $(($below:expr))?, $doc:literal => $get:expr;)* }) => {
         #[allow(unreachable_pub)]
         #[doc = concat!("The field table of [`", stringify!($t), "`].")]
         pub static $fields: &[$crate::Field] = &[
@@ -305,8 +315,15 @@ macro_rules! object {
                     }
                     get
                 }),*];
-                place.index($fields, name).and_then(|at| GETTERS.get(at)).map_or($crate::Value::Absent, |get| get(self))
+                // No default that must be dropped: this is what filters and columns do for each item.
+                match place.index($fields, name).and_then(|at| GETTERS.get(at)) {
+                    Some(get) => get(self),
+                    None => $crate::Value::Absent,
+                }
             }
+            $(fn protocol(&self) -> Option<&'static $crate::Protocol> {
+                Some(self.$protocol)
+            })?
             fn each(&self, f: &mut dyn FnMut(&str, $crate::Value<'_>)) {
                 let $this = self;
                 $(f($name, $crate::Value::from($get));)*

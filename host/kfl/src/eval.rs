@@ -2,9 +2,9 @@
 
 use crate::{
     document,
-    expr::{Arithmetic, Expr, Literal, Op, Operand, Patterns, TextOp},
+    expr::{Arithmetic, ByProtocol, Expr, Literal, Op, Operand, Patterns, TextOp},
 };
-use hookline_item::{Found, Object, Timestamp, Value};
+use hookline_item::{Object, Timestamp, Value};
 use std::{borrow::Cow, cmp::Ordering};
 
 /// What a filter is run against.
@@ -50,10 +50,10 @@ pub(crate) fn truth(expr: &Expr, scope: Scope<'_>) -> Truth {
             Truth::No => Truth::Yes,
             Truth::Error => Truth::Error,
         },
-        Expr::Truthy(operand) => of(any(operand, scope, &mut |v| truthy(v))),
+        Expr::Truthy(operand) => of(is_true(operand, scope)),
         Expr::Compare(op, a, b) => of(compare(*op, a, b, scope)),
         Expr::Text(op, a, b) => of(text(*op, a, b, scope)),
-        Expr::Named(_, inner) => truth(inner, scope),
+        Expr::Named(_, inner, of_protocol) => named(inner, of_protocol, scope),
         Expr::Limit(_) | Expr::Redact(_) => Truth::Yes,
         Expr::Compat(compat, _) => compat.holds(scope.root, scope.now).into(),
         Expr::If(parts) => {
@@ -65,6 +65,16 @@ pub(crate) fn truth(expr: &Expr, scope: Scope<'_>) -> Truth {
             }
         }
     }
+}
+
+fn named(inner: &Expr, of_protocol: &ByProtocol, scope: Scope<'_>) -> Truth {
+    let known = scope.root.protocol().and_then(|protocol| of_protocol.holds(protocol, || holds(inner, scope)));
+    known.map_or_else(|| truth(inner, scope), Truth::from)
+}
+
+#[inline(never)]
+fn is_true(operand: &Operand, scope: Scope<'_>) -> Outcome {
+    any(operand, scope, &mut truthy)
 }
 
 /// Two conditions, of which `deciding` decides alone, and an error only where the other does not decide.
@@ -95,31 +105,32 @@ pub(crate) fn truthy(v: &Value<'_>) -> bool {
     }
 }
 
+/// A path and a literal are what most conditions compare: no value is made of the literal.
+#[inline]
 fn compare(op: Op, a: &Operand, b: &Operand, scope: Scope<'_>) -> Outcome {
+    let (Operand::Path(reader), Operand::Literal(literal)) = (a, b) else { return compare_any(op, a, b, scope) };
+    if op == Op::Ne || matches!(literal, Literal::Regex(_) | Literal::Nil) {
+        return compare_any(op, a, b, scope);
+    }
+    Ok(reader.find(scope.root, |value, below| match below {
+        Some(at) => {
+            let mut held = false;
+            reader.visit_below(value, at, &mut |v| held = held || with_literal(op, v, literal));
+            held
+        }
+        None => !value.is_absent() && with_literal(op, value, literal),
+    }))
+}
+
+// Apart, so that the way most conditions go stays short.
+#[inline(never)]
+fn compare_any(op: Op, a: &Operand, b: &Operand, scope: Scope<'_>) -> Outcome {
     if let Some(path) = nil_compared(a, b) {
         let nil = !any(path, scope, &mut |v| !matches!(v, Value::Null))?;
         return Ok(match op {
             Op::Eq => nil,
             Op::Ne => !nil,
             _ => false,
-        });
-    }
-    if let (Operand::Path(reader), Operand::Literal(literal)) = (a, b)
-        && !matches!(literal, Literal::Regex(_))
-        && op != Op::Ne
-    {
-        // What most conditions are: no value is made of the literal.
-        return Ok(match reader.find(scope.root) {
-            Found::One(value) => {
-                let held = !value.is_absent() && with_literal(op, &value, literal);
-                value.let_go();
-                held
-            }
-            Found::Below(value, at) => {
-                let mut held = false;
-                reader.visit_below(&value, at, &mut |v| held = held || with_literal(op, v, literal));
-                held
-            }
         });
     }
     match op {
@@ -143,15 +154,22 @@ fn with_literal(op: Op, v: &Value<'_>, literal: &Literal) -> bool {
     match (op, v, literal) {
         (Op::Eq, Value::Str(a), Literal::Text(b)) => a == b,
         (Op::Eq, Value::U64(a), Literal::Number(b)) => *a as f64 == *b,
-        (_, Value::U64(a), Literal::Number(b)) => in_order(op, (*a as f64).partial_cmp(b)),
-        _ => match v.as_list() {
-            Some(list) => (0..list.len()).any(|i| with_literal(op, &list.at(i), literal)),
-            None => self::literal(literal, &mut |l| match op {
-                Op::Eq => values_equal(v, l),
-                _ => ordered(op, &Side::Value(v), &Side::Value(l)),
-            })
-            .unwrap_or(false),
-        },
+        _ => with_any_literal(op, v, literal),
+    }
+}
+
+#[inline(never)]
+fn with_any_literal(op: Op, v: &Value<'_>, literal: &Literal) -> bool {
+    if let (Value::U64(a), Literal::Number(b)) = (v, literal) {
+        return in_order(op, (*a as f64).partial_cmp(b));
+    }
+    match v.as_list() {
+        Some(list) => (0..list.len()).any(|i| with_literal(op, &list.at(i), literal)),
+        None => self::literal(literal, &mut |l| match op {
+            Op::Eq => values_equal(v, l),
+            _ => ordered(op, &Side::Value(v), &Side::Value(l)),
+        })
+        .unwrap_or(false),
     }
 }
 
@@ -393,6 +411,7 @@ pub(crate) fn text_of<'a>(v: &'a Value<'_>) -> Option<Cow<'a, str>> {
     })
 }
 
+#[inline(never)]
 fn text(op: TextOp, a: &Operand, b: &Operand, scope: Scope<'_>) -> Outcome {
     if let Operand::Literal(Literal::Regex(patterns)) = b {
         return any(a, scope, &mut |v| text_of(v).is_some_and(|text| patterns.anywhere.is_match(&text)));

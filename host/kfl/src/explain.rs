@@ -28,7 +28,7 @@ pub(crate) fn explain(expr: &Expr, scope: Scope<'_>, language: Language) -> Expl
     let operand = |o: &Operand| value(o, scope, language);
     let parts = match expr {
         Expr::And(a, b) | Expr::Or(a, b) => vec![deeper(a), deeper(b)],
-        Expr::Not(inner) | Expr::Named(_, inner) => vec![deeper(inner)],
+        Expr::Not(inner) | Expr::Named(_, inner, _) => vec![deeper(inner)],
         Expr::If(parts) => parts.iter().map(deeper).collect(),
         Expr::Truthy(a) => operand(a).into_iter().collect(),
         Expr::Compare(_, a, b) | Expr::Text(_, a, b) => [operand(a), operand(b)].into_iter().flatten().collect(),
@@ -40,7 +40,7 @@ pub(crate) fn explain(expr: &Expr, scope: Scope<'_>, language: Language) -> Expl
         Truth::Error => "error",
     };
     let text = match expr {
-        Expr::Named(name, _) => name.to_string(),
+        Expr::Named(name, ..) => name.to_string(),
         _ => print::print(expr, language).or_else(|_| print::print(expr, Language::Kfl1)).unwrap_or_else(|e| e.0),
     };
     Explained { text, value: value.to_owned(), parts }

@@ -1,8 +1,9 @@
 //! A checked filter, ready to be run: what both languages become.
 
 use crate::kfl1::compat::Compat;
-use hookline_item::{Path, Reader};
+use hookline_item::{Path, Protocol, Reader, Step};
 use regex::{Regex, RegexBuilder};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A condition.
 #[derive(Clone, Debug)]
@@ -17,7 +18,7 @@ pub(crate) enum Expr {
     /// `path.startsWith("x")` and its kin.
     Text(TextOp, Operand, Operand),
     /// A condition with a name: `http`.
-    Named(Box<str>, Box<Expr>),
+    Named(Box<str>, Box<Expr>, ByProtocol),
     /// `limit(n)`: true; so many items are let through.
     Limit(u64),
     /// `redact("path", …)`: true; what the paths name is shown as `[REDACTED]`.
@@ -137,7 +138,7 @@ impl Expr {
                 a.walk(f);
                 b.walk(f);
             }
-            Self::Not(inner) | Self::Named(_, inner) => inner.walk(f),
+            Self::Not(inner) | Self::Named(_, inner, _) => inner.walk(f),
             Self::If(parts) => parts.iter().for_each(|part| part.walk(f)),
             Self::Truthy(a) => a.walk_conditions(f),
             Self::Compare(_, a, b) | Self::Text(_, a, b) => {
@@ -158,6 +159,59 @@ impl Expr {
             }
             _ => {}
         });
+    }
+}
+
+impl Expr {
+    /// A condition with a name.
+    pub(crate) fn named(name: Box<str>, inner: Self) -> Self {
+        let of_protocol = ByProtocol::of(&inner);
+        Self::Named(name, Box::new(inner), of_protocol)
+    }
+
+    /// Whether it compares the protocol, and nothing else.
+    fn is_of_protocol(&self) -> bool {
+        match self {
+            Self::And(a, b) | Self::Or(a, b) => a.is_of_protocol() && b.is_of_protocol(),
+            Self::Not(inner) | Self::Named(_, inner, _) => inner.is_of_protocol(),
+            Self::Compare(_, Operand::Path(reader), Operand::Literal(_)) => {
+                matches!(reader.path().steps.first(), Some(Step::Name(name)) if name == "protocol")
+            }
+            _ => false,
+        }
+    }
+}
+
+/// What a condition came to for the protocols that it was asked about last, if it depends on nothing else. Protocols are few and never change:
+/// the address of one tells it from all others.
+#[derive(Debug, Default)]
+pub(crate) struct ByProtocol(Option<Box<[AtomicU64; 8]>>);
+
+impl ByProtocol {
+    fn of(expr: &Expr) -> Self {
+        Self(expr.is_of_protocol().then(Box::default))
+    }
+
+    /// Whether the condition holds for `protocol`; `ask` knows. Nothing if it depends on more than that.
+    #[inline]
+    pub(crate) fn holds(&self, protocol: &'static Protocol, ask: impl FnOnce() -> bool) -> Option<bool> {
+        // Addresses of programs have 47 bits: none is lost.
+        let address = (std::ptr::from_ref(protocol).addr() as u64) << 1;
+        // Protocols are larger than 64 bytes: neighbours fall into different places.
+        let slot = self.0.as_ref()?.get((address >> 7) as usize % 8)?;
+        let known = slot.load(Ordering::Relaxed);
+        if known & !1 == address {
+            return Some(known & 1 == 1);
+        }
+        let holds = ask();
+        slot.store(address | u64::from(holds), Ordering::Relaxed);
+        Some(holds)
+    }
+}
+
+impl Clone for ByProtocol {
+    fn clone(&self) -> Self {
+        Self(self.0.as_ref().map(|_| Box::default()))
     }
 }
 

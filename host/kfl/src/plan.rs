@@ -82,7 +82,7 @@ fn required(expr: &Expr, paths: &[&str]) -> Option<BTreeSet<String>> {
             (a, b) => a.or(b),
         },
         Expr::Or(a, b) => Some(&required(a, paths)? | &required(b, paths)?),
-        Expr::Named(_, inner) => required(inner, paths),
+        Expr::Named(_, inner, _) => required(inner, paths),
         Expr::Const(false) => Some(BTreeSet::new()),
         Expr::Compare(Op::Eq, a, b) => {
             equation(a, b).or_else(|| equation(b, a)).filter(|(path, _)| paths.contains(&path.to_string().as_str())).map(|(_, v)| v)

@@ -73,7 +73,7 @@ impl Printer {
             Expr::Truthy(operand) => (self.operand(operand, Tightness::Comparison)?, Tightness::Not),
             Expr::Compare(op, a, b) => (self.comparison(*op, a, b)?, Tightness::Comparison),
             Expr::Text(op, a, b) => (self.text(*op, a, b)?, Tightness::Not),
-            Expr::Named(name, inner) => return self.named(name, inner, within),
+            Expr::Named(name, inner, _) => return self.named(name, inner, within),
             Expr::Compat(_, text) if cel => return Err(Untranslatable(text.to_string())),
             Expr::Compat(_, text) => (text.to_string(), Tightness::If),
             Expr::Limit(_) | Expr::Redact(_) if cel => ("true".to_owned(), Tightness::Not),

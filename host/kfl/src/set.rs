@@ -165,7 +165,7 @@ fn guards(expr: &Expr) -> Option<Vec<Guard<'_>>> {
             all.extend(guards(b)?);
             Some(all)
         }
-        Expr::Named(_, inner) => guards(inner),
+        Expr::Named(_, inner, _) => guards(inner),
         Expr::Compare(Op::Eq, a, b) => equation(a, b).or_else(|| equation(b, a)),
         Expr::Text(TextOp::StartsWith | TextOp::EndsWith | TextOp::Contains, a, Operand::Literal(Literal::Text(text)))
             if !text.is_empty() =>

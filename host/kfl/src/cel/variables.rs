@@ -320,11 +320,7 @@ impl Variable {
     pub(super) fn condition(&self) -> Option<Expr> {
         let filter = kfl1::parse(self.is, kfl1::Names::Any, &Settings::default()).ok().filter(|_| self.is_flag())?;
         // A flag that is a macro of the same name is that macro.
-        Some(if matches!(&filter, Expr::Named(name, _) if **name == *self.name) {
-            filter
-        } else {
-            Expr::Named(self.name.into(), Box::new(filter))
-        })
+        Some(if matches!(&filter, Expr::Named(name, ..) if **name == *self.name) { filter } else { Expr::named(self.name.into(), filter) })
     }
 
     /// What it reads, with its value where an item has none.

@@ -217,7 +217,7 @@ impl Parser<'_> {
             _ => match self.settings.macros.iter().find(|(n, _)| n == name) {
                 Some((_, text)) => self.of_user(name, text, span),
                 None => match macros::find(name) {
-                    Some(expr) => Ok(Term::Condition(Expr::Named(name.into(), Box::new(expr)))),
+                    Some(expr) => Ok(Term::Condition(Expr::named(name.into(), expr))),
                     None => self.path(name, span),
                 },
             },
@@ -232,7 +232,7 @@ impl Parser<'_> {
         }
         let expr = parse(text, self.names, &deeper)
             .map_err(|e| Error::new(self.source, span, format!("in the macro `{name}`: {e}")).with_help(format!("it says: {text}")))?;
-        Ok(Term::Condition(Expr::Named(name.into(), Box::new(expr))))
+        Ok(Term::Condition(Expr::named(name.into(), expr)))
     }
 
     /// `redact("path", …)`: paths as texts, into documents by `.json()` and `.xml()`.
