@@ -12,6 +12,7 @@ Of each capture below, one flow's payloads are taken, in their order, and put in
     lost         a segment from the middle was not captured, though it was acknowledged
     mid-stream   the capture begins inside the first payload
     malformed    bytes of the second half are changed
+    over-limits  then the client begins a message that is longer than any that is kept, and breaks off
 
 The same input gives the same files, byte for byte. Captures are gzipped: bytes in segments of their own pack well.
 """
@@ -32,6 +33,26 @@ BASES = [
     ('tls', 'tls/tls13_psk_succesfull.pcap', 0), ('ws', 'ws/two-binary-fragments.pcap', 0),
 ]
 PAYLOADS_MAX = 3000
+# Longer than `message_max` of host/dissect/src/limits.rs, and what is sent of it.
+LONG, FILLER = 300000, b'x' * 2000
+# The beginning of a message of that length, or, for HTTP, one of more header fields than `fields_max`.
+LONG_MESSAGES = {
+    'amqp': struct.pack('>BHIHH', 1, 1, LONG, 60, 40) + FILLER,
+    'diameter': struct.pack('>B3sB3sIII', 1, LONG.to_bytes(3, 'big'), 0x80, (272).to_bytes(3, 'big'), 4, 1, 2) + struct.pack('>IB3s', 263, 0x40, (LONG - 20).to_bytes(3, 'big')) + FILLER,
+    'http': b'POST /many HTTP/1.1\r\nHost: a\r\n' + b''.join(b'f%d: v\r\n' % n for n in range(1100)) + b' folded\r\nContent-Length: 5\r\n\r\nhello',
+    'grpc': LONG.to_bytes(3, 'big') + b'\0\0' + struct.pack('>I', 1) + FILLER,
+    'kafka': struct.pack('>IhhI', LONG, 0, 7, 99) + b'\0\6client' + FILLER,
+    'ldap': b'\x30\x83' + LONG.to_bytes(3, 'big') + b'\x02\x01\x63\x68\x83' + (LONG - 8).to_bytes(3, 'big') + FILLER,
+    'memcached': b'set key 0 0 %d\r\n' % LONG + FILLER,
+    'mongodb': struct.pack('<IIIIIB', LONG, 99, 0, 2013, 0, 0) + struct.pack('<I', LONG - 21) + FILLER,
+    'mqtt': b'\x30\xe0\xa7\x12\0\3a/b' + FILLER,
+    'mysql': LONG.to_bytes(3, 'little') + b'\0\3SELECT ' + FILLER,
+    'nats': b'PUB a.b %d\r\n' % LONG + FILLER,
+    'postgresql': b'Q' + struct.pack('>I', LONG) + b'SELECT ' + FILLER,
+    'redis': b'*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$%d\r\n' % LONG + FILLER,
+    'tls': b'\x16\x03\x03' + struct.pack('>H', 0x5000) + FILLER,
+    'ws': b'\x81\xff' + struct.pack('>QI', LONG, 0) + FILLER,
+}
 CLIENT, SERVER = 0, 1
 FIN, SYN, PSH, ACK = 1, 2, 8, 16
 
@@ -152,8 +173,11 @@ def damaged(payload):
     return bytes(b ^ 0x55 if at >= half and at % 11 == 0 else b for at, b in enumerate(payload))
 
 
-def make(protocol, port, said, variant):
+def make(name, protocol, port, said, variant):
     flow = Flow(protocol, port)
+    if (name, variant) == ('http', 'over-limits'):
+        # Nothing would be read behind what closes the connection.
+        said = []
     if protocol == 6 and variant != 'mid-stream':
         flow.open()
     for turn, (sender, payload) in enumerate(said):
@@ -172,6 +196,9 @@ def make(protocol, port, said, variant):
             flow.say(sender, [damaged(payload)])
         else:
             flow.say(sender, [payload])
+    if variant == 'over-limits':
+        message = LONG_MESSAGES[name]
+        flow.say(CLIENT, [message[i:i + 1400] for i in range(0, len(message), 1400)])
     flow.end()
     return flow.pcap()
 
@@ -183,8 +210,10 @@ def main():
         variants = ['normal', 'duplicated', 'malformed']
         if protocol == 6:
             variants += ['split', 'reordered', 'lost', 'mid-stream']
+        if name in LONG_MESSAGES:
+            variants.append('over-limits')
         for variant in variants:
-            (folder / ('%s-%s.pcap.gz' % (name, variant))).write_bytes(make(protocol, port, said, variant))
+            (folder / ('%s-%s.pcap.gz' % (name, variant))).write_bytes(make(name, protocol, port, said, variant))
 
 
 if __name__ == '__main__':

@@ -196,6 +196,10 @@ pub(super) struct Scan {
     trailers: bool,
     /// Lines that are neither a field nor part of one.
     pub(super) odd_lines: bool,
+    /// There were more fields than are kept.
+    pub(super) cut: bool,
+    /// The last field is one of those.
+    skips: bool,
 }
 
 impl Scan {
@@ -246,17 +250,20 @@ impl Scan {
                 None => return Some(Scanned::Bad),
             },
             // RFC 9112 §5.2: obs-fold, a value that goes on in the next line.
+            Some(b' ' | b'\t') if self.skips => {}
             Some(b' ' | b'\t') if !self.fields.is_empty() => {
                 if let Some(last) = self.fields.last_mut() {
                     last.value.1 = Span::new(0, from + line.trim_ascii_end().len()).1.max(last.value.0);
                 }
             }
-            Some(_) => self.field(line, from),
+            Some(_) => self.field(line, from, fields_max),
         }
-        (self.fields.len() > fields_max).then_some(Scanned::Bad)
+        None
     }
 
-    fn field(&mut self, line: &[u8], from: usize) {
+    /// Beyond `fields_max` only those are kept, at most as many again, that say how the message goes on: who hides a Content-Length behind
+    /// many other fields must not hide what follows.
+    fn field(&mut self, line: &[u8], from: usize, fields_max: usize) {
         let Some(colon) = memchr(b':', line).filter(|&c| c > 0) else {
             self.odd_lines = true;
             return;
@@ -267,6 +274,12 @@ impl Scan {
         let value = value.get(1..).unwrap_or_default();
         let start = from + colon + 1 + (value.len() - value.trim_ascii_start().len());
         let name_at = from + (colon - line.get(..colon).unwrap_or_default().trim_ascii_start().len());
+        let kept = self.fields.len();
+        self.skips = kept >= fields_max && !(frames_message(name) && kept < fields_max.saturating_mul(2));
+        if self.skips {
+            self.cut = true;
+            return;
+        }
         if self.fields.capacity() == 0 {
             self.fields.reserve(FIELDS_USUAL);
         }
@@ -283,6 +296,12 @@ impl Scan {
         head.redact(redaction);
         head
     }
+}
+
+/// Whether a field of this name tells where the message ends, or what follows it.
+fn frames_message(name: &[u8]) -> bool {
+    const NAMES: [&[u8]; 6] = [b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"content-encoding", b"content-type"];
+    NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// Whether the beginning of a line could become a start line: a method or `HTTP/`.

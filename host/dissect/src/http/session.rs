@@ -151,12 +151,15 @@ impl Http {
             Scanned::Need => return Step::Broken,
             Scanned::Bad => return Step::Broken,
         };
-        let odd = std::mem::take(&mut side.scan.odd_lines);
+        let (odd, cut) = (side.scan.odd_lines, side.scan.cut);
         let head = side.scan.take(bytes.get(..len).unwrap_or_default(), &cx.limits.redaction);
         side.spoke = true;
         let mut anomalies = Vec::new();
         if odd {
             anomalies.push(anomaly::HEADER_INVALID);
+        }
+        if cut {
+            anomalies.push(anomaly::FIELDS_CUT);
         }
         if std::mem::take(&mut side.resynced) {
             anomalies.push(anomaly::RESYNC);
