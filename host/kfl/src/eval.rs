@@ -4,7 +4,7 @@ use crate::{
     document,
     expr::{Arithmetic, ByProtocol, Expr, Literal, Op, Operand, Patterns, TextOp},
 };
-use hookline_item::{Object, Timestamp, Value};
+use hookline_item::{Object, Reader, Timestamp, Value};
 use std::{borrow::Cow, cmp::Ordering};
 
 /// What a filter is run against.
@@ -108,18 +108,36 @@ pub(crate) fn truthy(v: &Value<'_>) -> bool {
 /// A path and a literal are what most conditions compare: no value is made of the literal.
 #[inline]
 fn compare(op: Op, a: &Operand, b: &Operand, scope: Scope<'_>) -> Outcome {
-    let (Operand::Path(reader), Operand::Literal(literal)) = (a, b) else { return compare_any(op, a, b, scope) };
+    let (Some((reader, default)), Operand::Literal(literal)) = (path_of(a), b) else { return compare_any(op, a, b, scope) };
     if op == Op::Ne || matches!(literal, Literal::Regex(_) | Literal::Nil) {
         return compare_any(op, a, b, scope);
     }
+    let otherwise = || default.and_then(|default| self::literal(default, &mut |v| with_literal(op, v, literal))).unwrap_or(false);
     Ok(reader.find(scope.root, |value, below| match below {
         Some(at) => {
-            let mut held = false;
-            reader.visit_below(value, at, &mut |v| held = held || with_literal(op, v, literal));
-            held
+            let (mut held, mut seen) = (false, false);
+            reader.visit_below(value, at, &mut |v| {
+                seen = true;
+                held = held || with_literal(op, v, literal);
+            });
+            if seen { held } else { otherwise() }
         }
-        None => !value.is_absent() && with_literal(op, value, literal),
+        None if value.is_absent() => otherwise(),
+        None => with_literal(op, value, literal),
     }))
+}
+
+/// The path that an operand is, and what stands for it where it leads to nothing.
+#[inline]
+fn path_of(operand: &Operand) -> Option<(&Reader, Option<&Literal>)> {
+    match operand {
+        Operand::Path(reader) => Some((reader, None)),
+        Operand::Or(inner, default) => match &**inner {
+            Operand::Path(reader) => Some((reader, Some(default))),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 // Apart, so that the way most conditions go stays short.
