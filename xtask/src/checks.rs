@@ -79,7 +79,7 @@ pub(crate) fn ci() -> Result {
 pub(crate) fn generate(check: bool) -> Result {
     for package in ["hookline", "hookline-hooks"] {
         let mut cmd = cargo();
-        cmd.args(["test", "--package", package, "--test", "it", "--", "generated"]);
+        cmd.args(["test", "--package", package, "--tests", "--", "generated"]);
         if !check {
             cmd.env("BLESS", "1");
         }

@@ -3,8 +3,9 @@
 use serde::Deserialize;
 use std::{collections::BTreeMap, time::Duration};
 
-/// A plugin's manifest. Without one a plugin gets [`Manifest::default`]: it may read items, log, count and raise alerts.
+/// A plugin's manifest. Without one a plugin may read items, log, count and raise alerts.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Manifest {
     /// What the plugin is.
@@ -14,11 +15,13 @@ pub struct Manifest {
     /// What it may do.
     pub grants: Grants,
     /// Settings for `config.get`; values that are no texts are given as TOML.
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, serde_json::Value>"))]
     pub config: BTreeMap<String, toml::Value>,
 }
 
 /// `[plugin]`: for people.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct About {
     /// Its version.
@@ -29,17 +32,22 @@ pub struct About {
 
 /// `[run]`: budgets.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Run {
-    /// Memory limit of its instance in MiB, up to [`MEMORY_MAX_MIB`].
+    /// Memory limit of its instance in MiB.
+    #[cfg_attr(test, schemars(range(min = 1, max = MEMORY_MAX_MIB)))]
     pub memory_mib: u32,
     /// CPU milliseconds for one call (one batch of items, one query).
+    #[cfg_attr(test, schemars(range(min = 1)))]
     pub cpu_ms: u32,
     /// CPU milliseconds for one job, and for `on-init`.
+    #[cfg_attr(test, schemars(range(min = 1)))]
     pub job_cpu_ms: u32,
     /// Where its hooks for items and packets run.
     pub instances: Instances,
     /// Items that may wait for it; more are dropped and counted in live capture.
+    #[cfg_attr(test, schemars(range(min = 1)))]
     pub queue: u32,
     /// Log lines a second that are shown; more are counted.
     pub log_lines_per_second: u32,
@@ -55,6 +63,7 @@ pub struct Run {
 
 /// Where hooks for items and packets run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Instances {
     /// One instance on a thread of its own sees everything in order; what it costs, capture does not pay.
@@ -69,6 +78,7 @@ const LANE_CPU_MS_MAX: u32 = 10;
 
 /// `[grants]`: what crosses the wall.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Grants {
     /// Names of environment values it may read; `*` stands for any letters.
@@ -186,6 +196,19 @@ fn glob(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Writes the schema with BLESS=1, else compares.
+    #[test]
+    fn generated_manifest_schema() {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/manifest.schema.json");
+        let schema = serde_json::to_string_pretty(&schemars::schema_for!(Manifest)).unwrap() + "\n";
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&file, schema).unwrap();
+        } else {
+            let written = std::fs::read_to_string(&file).unwrap();
+            assert_eq!(written, schema, "{} is not what manifests are: run `cargo xtask gen`", file.display());
+        }
+    }
 
     #[test]
     fn globs() {
