@@ -1,6 +1,6 @@
 //! What one flow may cost, each limit with its reason.
 
-use crate::{Dissector, Follow, Redaction};
+use crate::{Dissector, Follow, Redaction, protocols};
 use hookline_item::Protocol;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -84,12 +84,11 @@ impl Limits {
     /// wants too, so that an item is called the same whoever looks on: a flow whose sum is wanted is read.
     pub(crate) fn reading(&self, dissector: &Dissector, sum: Option<&Protocol>) -> Reading {
         let Some(wanted) = &self.wanted else { return Reading::Whole };
-        let comes_in_bodies = |names: &[&str]| names.iter().any(|name| wanted.names.contains(*name));
+        let wants = |dissector: &Dissector| dissector.protocols.iter().any(|p| wanted.has(p));
         match dissector.follow {
-            _ if dissector.protocols.iter().any(|p| wanted.has(p)) => Reading::Whole,
-            Follow::Others { in_bodies } if comes_in_bodies(in_bodies) => Reading::Whole,
+            _ if wants(dissector) || sum.is_some_and(|sum| wanted.has(sum)) => Reading::Whole,
+            Follow::Others { in_bodies } if protocols().any(|d| in_bodies.contains(&d.name) && wants(d)) => Reading::Whole,
             Follow::Others { .. } => Reading::WithoutBodies,
-            Follow::Nothing if sum.is_some_and(|sum| wanted.has(sum)) => Reading::Whole,
             Follow::Nothing => Reading::Nothing,
         }
     }
@@ -125,5 +124,22 @@ impl Default for Limits {
             port_mapping: Vec::new(),
             wanted: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_in_bodies_has_them_read_under_either_of_its_names() {
+        let reading = |dissector: &str, wanted: &str| {
+            let limits = Limits::default().wanting(BTreeSet::from([wanted.to_owned()]));
+            let dissector = protocols().find(|d| d.name == dissector).unwrap();
+            limits.reading(dissector, crate::totals::protocol(hookline_item::Transport::Tcp))
+        };
+        assert_eq!(["sse", "SSE", "HTTP/2", "http"].map(|name| reading("http", name)), [Reading::Whole; 4]);
+        assert_eq!(["dns", "WS"].map(|name| reading("http", name)), [Reading::WithoutBodies; 2]);
+        assert_eq!(["http", "redis", "tcp"].map(|name| reading("redis", name)), [Reading::Nothing, Reading::Whole, Reading::Whole]);
     }
 }
