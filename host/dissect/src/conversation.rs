@@ -449,7 +449,7 @@ impl Conversation {
         let Some(session) = start.session else {
             // Nobody wants what it would give.
             self.stage = Stage::Opaque;
-            self.take_carries();
+            self.kept = None;
             return;
         };
         self.stage = Stage::Speaking(session);

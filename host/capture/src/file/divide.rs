@@ -7,7 +7,10 @@
 //! before it in the file have told, so that timeouts are the same as in one thread; no part waits for another but for one that has
 //! [`QUEUED_MAX`] pieces to do, so that memory is bounded; a part that is dropped holds nobody up.
 
-use super::{FileSource, input::Block};
+use super::{
+    FileSource,
+    input::{Block, Progress},
+};
 use crate::{CaptureError, Drained, PacketSource, Position, SourceStats};
 use hookline_item::{Frame, LinkType, Seen, Timestamp};
 use std::{
@@ -49,7 +52,7 @@ struct Kept {
 impl Kept {
     fn new(frame: &Frame<'_>, bytes: &Range<usize>) -> Self {
         let Frame { seen, interface, link, wire_len, vlan, .. } = *frame;
-        // A block is a frame's length at most, which a number of 32 bits holds.
+        // Blocks are far shorter than what 32 bits count: `FRAME_LEN_MAX` and a header at most.
         let [start, len] = [bytes.start, bytes.len()].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
         Self { seen, interface, link, wire_len, vlan, start, len }
     }
@@ -141,6 +144,7 @@ pub struct Part<F> {
     shared: Arc<Shared<F>>,
     index: usize,
     name: String,
+    progress: Progress,
     batch: Batch,
     /// Entries of `batch` that were handed out.
     done: usize,
@@ -151,7 +155,7 @@ pub struct Part<F> {
 /// last).
 pub fn divide<F: Fn(&Frame<'_>) -> usize>(file: FileSource, parts: usize, part_of: F) -> Vec<Part<F>> {
     let parts = parts.max(1);
-    let name = file.source().to_owned();
+    let (name, progress) = (file.source().to_owned(), file.input.progress().clone());
     let queues = (0..parts).map(|_| Queue::default()).collect();
     let state = State { queues, reading: None, ended: false, failed: None, spent: Vec::new() };
     let times = Times { top: Timestamp(0), told: vec![Timestamp(0); parts], begun: false };
@@ -161,6 +165,7 @@ pub fn divide<F: Fn(&Frame<'_>) -> usize>(file: FileSource, parts: usize, part_o
         shared: Arc::clone(&shared),
         index,
         name: name.clone(),
+        progress: progress.clone(),
         batch: Batch::default(),
         done: 0,
         stats: SourceStats::default(),
@@ -325,9 +330,7 @@ impl<F: Fn(&Frame<'_>) -> usize + Send + Sync> PacketSource for Part<F> {
 
     /// That of the whole file, told by the first part.
     fn position(&self) -> Option<Position> {
-        // Whoever reads now will be done in a moment; the next call tells.
-        let reader = if self.index == 0 { self.shared.reader.try_lock().ok()? } else { return None };
-        reader.file.position()
+        (self.index == 0).then(|| self.progress.position())
     }
 }
 
@@ -418,6 +421,7 @@ mod tests {
     #[test]
     fn one_part_gets_everything() {
         let mut parts = divide(numbers(1000, false), 1, third);
+        assert!(parts[0].position().is_some_and(|p| p.read > 0 && p.total.is_none()));
         assert_eq!(all(parts.pop().unwrap(), usize::MAX).0, (1..=1000).collect::<Vec<_>>());
     }
 }

@@ -58,12 +58,24 @@ impl Block {
     }
 }
 
+/// How far the input has been read; every copy knows.
+#[derive(Clone)]
+pub(super) struct Progress {
+    read: Arc<AtomicU64>,
+    total: Option<u64>,
+}
+
+impl Progress {
+    pub(super) fn position(&self) -> Position {
+        Position { read: self.read.load(Ordering::Relaxed), total: self.total }
+    }
+}
+
 /// The input, after decompression.
 pub(super) struct Input {
     reader: Box<dyn Read + Send>,
     compression: Option<&'static str>,
-    read: Arc<AtomicU64>,
-    total: Option<u64>,
+    progress: Progress,
     block: Block,
     /// Earlier blocks that somebody held, in their order; used again when nobody does.
     lent: VecDeque<Block>,
@@ -90,11 +102,12 @@ impl Input {
         } else {
             (Box::new(whole), None)
         };
-        Ok(Self { reader, compression, read, total, block: Block::default(), lent: VecDeque::new(), start: 0, end: 0, offset: 0 })
+        let progress = Progress { read, total };
+        Ok(Self { reader, compression, progress, block: Block::default(), lent: VecDeque::new(), start: 0, end: 0, offset: 0 })
     }
 
-    pub(super) fn position(&self) -> Position {
-        Position { read: self.read.load(Ordering::Relaxed), total: self.total }
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     pub(super) fn block(&self) -> &Block {

@@ -159,6 +159,6 @@ impl PacketSource for FileSource {
     }
 
     fn position(&self) -> Option<Position> {
-        Some(self.input.position())
+        Some(self.input.progress().position())
     }
 }

@@ -212,3 +212,34 @@ fn a_set_of_both_languages_finds_what_each_finds_alone() {
         assert_eq!(hits, alone);
     }
 }
+
+/// What was known of one protocol is not taken for another, more of them than are remembered included.
+#[test]
+fn a_protocol_is_remembered_and_told_from_others() {
+    use hookline_item::{Object, Protocol, Value};
+    const fn protocol(abbr: &'static str) -> Protocol {
+        Protocol { name: "x", version: "", abbr, long_name: "", macro_name: "", layer3: "", layer4: "", ports: &[], reference: "" }
+    }
+    static PROTOCOLS: [Protocol; 40] = {
+        let mut all = [const { protocol("DNS") }; 40];
+        all[3] = protocol("HTTP");
+        all[19] = protocol("HTTP");
+        all
+    };
+    struct Of(&'static Protocol);
+    impl Object for Of {
+        fn get(&self, name: &str) -> Value<'_> {
+            if name == "protocol" { Value::Object(self.0) } else { Value::Absent }
+        }
+        fn protocol(&self) -> Option<&'static Protocol> {
+            Some(self.0)
+        }
+        fn each(&self, _: &mut dyn FnMut(&str, Value<'_>)) {}
+    }
+    for (text, of_http) in [("http", true), ("not http", false), ("http2 or http", true)] {
+        let filter = Filter::parse(text).unwrap();
+        for (at, protocol) in PROTOCOLS.iter().enumerate().cycle().take(120) {
+            assert_eq!(filter.matches(&Of(protocol), Timestamp(0)), of_http == [3, 19].contains(&at), "{text}: {at}");
+        }
+    }
+}
