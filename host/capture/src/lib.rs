@@ -10,9 +10,11 @@
 pub mod afpacket;
 mod error;
 pub mod file;
+mod filter;
 mod fuzz;
 mod source;
 
 pub use error::CaptureError;
+pub use filter::{Instruction, PacketFilter};
 pub use fuzz::fuzz;
 pub use source::{Drained, PacketSource, Position, SourceStats};

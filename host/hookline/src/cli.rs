@@ -24,7 +24,8 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  hookline demo --once")]
     Demo(Demo),
     /// Watch an interface: dissect its traffic, run plugins, deliver what they say, serve the dashboard.
-    #[command(after_help = "Example:\n  hookline run -i eth0 --plugins ./hooks")]
+    #[command(after_help = "Examples:\n  hookline run -i eth0 --plugins ./hooks\n  \
+                            hookline run -i eth0 --kfl 'http and dst.port == 8080'")]
     Run(Run),
     /// Read a capture file and print its items.
     #[command(after_help = "Example:\n  hookline read a.pcap --kfl 'http and response.status == 500' --format ndjson")]
@@ -180,6 +181,10 @@ pub(crate) struct Run {
     /// Also see frames that are not addressed to this machine.
     #[arg(long)]
     pub(crate) promiscuous: bool,
+    /// Only items that match this filter, in KFL1 or CEL: others are not kept, shown or given to plugins. Packets that can have no part in
+    /// such an item, by their ports, addresses or VLAN, are left out in the kernel; packet hooks do not see them either.
+    #[arg(long, value_name = "FILTER", default_value = "")]
+    pub(crate) kfl: String,
     #[command(flatten)]
     pub(crate) lanes: LaneArgs,
     #[command(flatten)]

@@ -129,7 +129,8 @@ fn plans(host: &HookHost, filters: &Settings) -> Vec<(String, String, Plan)> {
     host.status().into_iter().flat_map(of).collect()
 }
 
-fn indented(text: &str) -> String {
+/// Each line set in.
+pub(crate) fn indented(text: &str) -> String {
     text.lines().map(|line| format!("  {line}\n")).collect()
 }
 

@@ -4,6 +4,7 @@ use crate::lane::{Counted, Lane, LaneLimits};
 use hookline_capture::{CaptureError, Drained, PacketSource};
 use hookline_hooks::Feeder;
 use hookline_item::{Frame, Item, Timestamp};
+use hookline_kfl::Filter;
 use std::{
     hash::{BuildHasher as _, Hasher as _},
     sync::Arc,
@@ -16,8 +17,11 @@ const BATCH: usize = 256;
 pub(crate) struct Session {
     pub(crate) lane: Lane,
     feeder: Option<Feeder>,
+    /// What items must match to be given to anybody.
+    only: Option<Arc<Filter>>,
     now: Timestamp,
     items: u64,
+    matched: u64,
 }
 
 impl Session {
@@ -26,12 +30,17 @@ impl Session {
         // A secret that differs from run to run: nobody can send flows that collide in the table. It has no effect on results.
         let seed = std::hash::RandomState::new().build_hasher().finish();
         let lane = Lane::new(node, source.backend(), source.source(), seed, limits);
-        Self { lane, feeder, now: Timestamp(0), items: 0 }
+        Self { lane, feeder, only: None, now: Timestamp(0), items: 0, matched: 0 }
     }
 
     /// The same as one of several lanes.
     pub(crate) fn in_lane(self, lane: u32, lanes: u32) -> Self {
         Self { lane: self.lane.in_lane(lane, lanes), ..self }
+    }
+
+    /// The same for the items that match: others are counted, and given to nobody.
+    pub(crate) fn only(self, filter: Arc<Filter>) -> Self {
+        Self { only: Some(filter), ..self }
     }
 
     /// Takes what the source has now, up to a batch. `on_item` sees each item after the plugins' feeder has.
@@ -84,6 +93,10 @@ impl Session {
         let now = self.now;
         for item in self.lane.items() {
             self.items += 1;
+            if self.only.as_ref().is_some_and(|filter| !filter.matches(&item, now)) {
+                continue;
+            }
+            self.matched += 1;
             let item = Arc::new(item);
             if let Some(feeder) = &mut self.feeder {
                 feeder.item(&item, now);
@@ -94,6 +107,6 @@ impl Session {
 
     /// What was counted so far.
     pub(crate) fn counted(&self, source: &mut dyn PacketSource) -> Counted {
-        Counted { source: source.stats(), streams: self.lane.stats().clone(), items: self.items, matched: 0 }
+        Counted { source: source.stats(), streams: self.lane.stats().clone(), items: self.items, matched: self.matched }
     }
 }

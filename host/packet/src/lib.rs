@@ -29,7 +29,7 @@ mod tcp;
 #[cfg(test)]
 mod tests;
 
-pub use decode::{Packet, Payload, Reason, TcpFlags, decode};
+pub use decode::{Packet, Payload, Reason, TUNNEL_PORTS, TcpFlags, decode};
 pub use fragments::Unassembled;
 pub use fuzz::fuzz;
 pub use hookline_item::{Close, SideTotals, Totals, Transport};

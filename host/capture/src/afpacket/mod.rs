@@ -4,7 +4,7 @@
 mod ring;
 mod socket;
 
-use crate::{CaptureError, Drained, PacketSource, SourceStats};
+use crate::{CaptureError, Drained, PacketFilter, PacketSource, SourceStats};
 use hookline_item::{Frame, LinkType, Seen, Timestamp};
 use ring::Ring;
 use socket::Socket;
@@ -35,6 +35,8 @@ pub struct AfPacketOptions {
     /// Divides the interface's packets among all sockets that name the same group: both directions of a flow, and the fragments of a
     /// packet, go to one of them.
     pub fanout: Option<u16>,
+    /// What the kernel keeps from us, so that it is neither copied nor counted.
+    pub filter: PacketFilter,
 }
 
 impl Default for AfPacketOptions {
@@ -48,6 +50,7 @@ impl Default for AfPacketOptions {
             block_timeout: Duration::from_millis(5),
             poll_timeout: Duration::from_millis(5),
             fanout: None,
+            filter: PacketFilter::default(),
         }
     }
 }
@@ -80,13 +83,15 @@ impl AfPacket {
             _ => CaptureError::System { name: name.to_owned(), call, source },
         };
         let socket = Socket::new().map_err(system)?;
-        socket.set_snap_len(options.snap_len).map_err(system)?;
         let ring = Ring::new(&socket, options.ring_bytes, options.block_timeout).map_err(system)?;
-        let hardware = socket.bind(index).map_err(system)?;
+        let hardware = socket.hardware(name).map_err(system)?;
         let link = link_type(hardware).ok_or_else(|| CaptureError::UnsupportedInterface {
             name: name.to_owned(),
             what: format!("its frames have an unknown link layer (ARPHRD {hardware})"),
         })?;
+        // Before the socket receives anything.
+        socket.set_filter(&options.filter.program(link == LinkType::ETHERNET, options.snap_len)).map_err(system)?;
+        socket.bind(index).map_err(system)?;
         if options.promiscuous {
             socket.set_promiscuous(index).map_err(system)?;
         }

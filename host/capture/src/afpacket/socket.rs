@@ -1,6 +1,7 @@
 //! The system calls of a packet socket.
 #![allow(unsafe_code)]
 
+use crate::Instruction;
 use std::{
     ffi::{CStr, CString},
     io, mem,
@@ -38,26 +39,39 @@ impl Socket {
         check(call, result).map(|_| ())
     }
 
-    /// Keeps `len` bytes of each frame: a filter whose result is the length.
-    pub(super) fn set_snap_len(&self, len: u32) -> Result<(), Failed> {
-        let mut program = [libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: len }];
-        let filter = libc::sock_fprog { len: 1, filter: program.as_mut_ptr() };
+    /// Sets the filter: it tells how many bytes of each frame are kept, 0 for none of it.
+    pub(super) fn set_filter(&self, program: &[Instruction]) -> Result<(), Failed> {
+        let mut program: Vec<_> = program.iter().map(|i| libc::sock_filter { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect();
+        // A program that does not fit its length field is far over the kernel's limit, which then says so.
+        let len = u16::try_from(program.len()).unwrap_or(u16::MAX);
+        let filter = libc::sock_fprog { len, filter: program.as_mut_ptr() };
         self.set("setsockopt(SO_ATTACH_FILTER)", libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &filter)
     }
 
-    /// Starts to receive from an interface. Returns the kind of its hardware (ARPHRD).
-    pub(super) fn bind(&self, index: u32) -> Result<u16, Failed> {
+    /// The kind of an interface's hardware (ARPHRD).
+    pub(super) fn hardware(&self, name: &str) -> Result<u16, Failed> {
+        // SAFETY: all-zero bytes are a valid ifreq.
+        let mut request: libc::ifreq = unsafe { mem::zeroed() };
+        // The last byte stays 0. Whoever asks has found the interface by this name, so it is not too long.
+        for (to, from) in request.ifr_name.iter_mut().take(libc::IFNAMSIZ - 1).zip(name.bytes()) {
+            *to = from as libc::c_char;
+        }
+        // SAFETY: the call reads and writes one ifreq, which lives through it.
+        check("ioctl(SIOCGIFHWADDR)", unsafe { libc::ioctl(self.fd(), libc::SIOCGIFHWADDR, &raw mut request) })?;
+        // SAFETY: that call has filled in this member, plain integers.
+        Ok(unsafe { request.ifr_ifru.ifru_hwaddr.sa_family })
+    }
+
+    /// Starts to receive from an interface.
+    pub(super) fn bind(&self, index: u32) -> Result<(), Failed> {
         // SAFETY: all-zero bytes are a valid sockaddr_ll.
         let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
         address.sll_family = libc::AF_PACKET as u16;
         address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
         address.sll_ifindex = index as libc::c_int;
-        let mut len = size_of_val(&address) as libc::socklen_t;
+        let len = size_of_val(&address) as libc::socklen_t;
         // SAFETY: pointer and length are those of `address`, which lives through the call; the kernel only reads it.
-        check("bind", unsafe { libc::bind(self.fd(), (&raw const address).cast(), len) })?;
-        // SAFETY: the kernel writes at most `len` bytes to `address`, and the length to `len`.
-        check("getsockname", unsafe { libc::getsockname(self.fd(), (&raw mut address).cast(), &raw mut len) })?;
-        Ok(address.sll_hatype)
+        check("bind", unsafe { libc::bind(self.fd(), (&raw const address).cast(), len) }).map(drop)
     }
 
     /// Takes frames for other machines, too, until the socket is closed.

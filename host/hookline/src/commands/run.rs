@@ -2,6 +2,7 @@
 
 use crate::{
     cli::Run,
+    commands::kfl,
     config::Config,
     counters::Counters,
     delivery::wall_clock,
@@ -10,11 +11,15 @@ use crate::{
     session::Session,
 };
 use hookline_capture::{
-    CaptureError, Drained, PacketSource,
+    CaptureError, Drained, PacketFilter, PacketSource,
     afpacket::{AfPacket, AfPacketOptions},
 };
 use hookline_item::{Item, Timestamp};
+use hookline_kfl::{Filter, Plan, Settings};
+use hookline_packet::TUNNEL_PORTS;
 use std::{
+    collections::BTreeSet,
+    str::FromStr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -28,8 +33,10 @@ const COUNTERS_EVERY: Duration = Duration::from_millis(500);
 pub(crate) fn run(args: &Run, config: &Config) -> anyhow::Result<()> {
     let node = plugins::node_name(args.plugins.node.as_deref());
     let filters = config.settings(&args.macros)?;
-    let limits = args.dissect.limits(None)?;
-    let mut sources = open(args)?;
+    let only = Arc::new(only(args, &filters)?);
+    let limits = args.dissect.limits(only.plan().protocols.as_ref())?;
+    let in_kernel = in_kernel(&only.plan());
+    let mut sources = open(args, &in_kernel)?;
     let counters = Counters::default();
     let rendered = counters.clone();
     let parts = Parts {
@@ -44,13 +51,14 @@ pub(crate) fn run(args: &Run, config: &Config) -> anyhow::Result<()> {
     let service = Service::start(&parts, Arc::new(line_sink))?;
     eprintln!("capturing on {}; dashboard: {} (Ctrl-C ends)", args.interface, service.url());
     if args.plugins.explain_filters {
-        eprint!("{}", plugins::explain_filters(&service.host, &filters));
+        eprint!("{}{}", explain(&only, &in_kernel), plugins::explain_filters(&service.host, &filters));
     }
     let stop = service.stop_flag();
     let lane = |(lane, source): (usize, &mut AfPacket)| {
         let feeder = Some(service.host.feeder());
         let number = u32::try_from(lane).unwrap_or(0);
-        let mut session = Session::new(&node, source, feeder, limits.clone()).in_lane(number, args.lanes.lanes.into());
+        let mut session =
+            Session::new(&node, source, feeder, limits.clone()).in_lane(number, args.lanes.lanes.into()).only(Arc::clone(&only));
         let result = watch(source, &mut session, &stop, &counters.of_lane(lane), &mut service.on_item());
         // A lane that fails ends the others: half of the traffic would look like loss.
         stop.store(true, Ordering::Relaxed);
@@ -65,12 +73,52 @@ pub(crate) fn run(args: &Run, config: &Config) -> anyhow::Result<()> {
     results.into_iter().collect::<Result<(), _>>().map_err(error::capture)
 }
 
+/// What items must match.
+fn only(args: &Run, settings: &Settings) -> anyhow::Result<Filter> {
+    let filter = kfl::parse(&args.kfl, settings, false)?;
+    if filter.limit().is_some() {
+        return Err(error::usage("--kfl: limit() ends a listing, and a capture that runs is none: leave it out".to_owned()));
+    }
+    if filter.redacts() {
+        return Err(error::usage("--kfl: redact() hides values where items are printed: give --redact or --redact-json".to_owned()));
+    }
+    Ok(filter)
+}
+
+/// What can be told of a packet, so that the kernel leaves the others out.
+fn in_kernel(plan: &Plan) -> PacketFilter {
+    PacketFilter {
+        ports: plan.ports.as_ref().and_then(parsed),
+        addresses: plan.addresses.as_ref().and_then(parsed),
+        vlans: plan.vlans.as_ref().and_then(parsed),
+        tunnel_ports: TUNNEL_PORTS,
+    }
+    .bounded()
+}
+
+/// The values, if all are what they should be: else a comparison may mean something else, and is left to the items.
+fn parsed<T: FromStr + Ord>(values: &BTreeSet<String>) -> Option<BTreeSet<T>> {
+    values.iter().map(|value| value.parse().ok()).collect()
+}
+
+/// The plan of the user's filter, and what of it the kernel does.
+fn explain(only: &Filter, in_kernel: &PacketFilter) -> String {
+    if only.source().trim().is_empty() {
+        return String::new();
+    }
+    let kernel = match in_kernel.program(true, 1).len() {
+        _ if in_kernel.is_empty() => "leaves nothing out".to_owned(),
+        len => format!("leaves packets out by a BPF program of {len} instructions"),
+    };
+    format!("--kfl {}\n{}", only.source(), plugins::indented(&format!("{}in the kernel    {kernel}\n", only.plan().render())))
+}
+
 /// The interface, once for each lane; the kernel divides its packets among them.
-fn open(args: &Run) -> anyhow::Result<Vec<AfPacket>> {
+fn open(args: &Run, filter: &PacketFilter) -> anyhow::Result<Vec<AfPacket>> {
     let lanes = args.lanes.lanes;
     // Groups are the machine's: the process's number keeps two captures apart.
     let fanout = (lanes > 1).then(|| (std::process::id() & 0xffff) as u16);
-    let options = AfPacketOptions { promiscuous: args.promiscuous, fanout, ..AfPacketOptions::default() };
+    let options = AfPacketOptions { promiscuous: args.promiscuous, fanout, filter: filter.clone(), ..AfPacketOptions::default() };
     (0..lanes).map(|_| AfPacket::open(&args.interface, &options).map_err(error::capture)).collect()
 }
 

@@ -104,6 +104,27 @@ fn lanes_share_an_interface() {
     assert_eq!(running.stop().code, Some(0));
 }
 
+/// `--kfl` decides what is captured, kept and given to plugins; of another port not even the packets come.
+#[test]
+fn a_filter_leaves_out_in_the_kernel_what_it_cannot_match() {
+    if !may_capture() {
+        return;
+    }
+    let [(shop, _), (other, _)] = [server("200 OK"), server("200 OK")];
+    let filter = format!("http and dst.port == {}", shop.port());
+    let running = Running::start(&["run", "-i", "lo", "--listen", "127.0.0.1:0", "--kfl", &filter, "--explain-filters"]);
+    (0..20).for_each(|n| request(other, &format!("/other/{n}")));
+    request(shop, "/wanted");
+    let items = || get_json(&running.url, "api/items", "")["items"].as_array().unwrap().clone();
+    let items = until(|| Some(items()).filter(|i| !i.is_empty()));
+    assert_eq!(items.iter().map(|i| i["request"]["path"].clone()).collect::<Vec<_>>(), ["/wanted"]);
+    let ended = running.stop();
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(ended.err.contains("leaves packets out by a BPF program of"), "{}", ended.err);
+    let frames = ended.err.lines().find_map(|l| l.split(" items from ").nth(1)?.strip_suffix(" frames")?.parse::<u32>().ok());
+    assert!(frames.is_some_and(|n| (6..20).contains(&n)), "one exchange's frames: {}", ended.err);
+}
+
 #[test]
 fn a_plugin_that_traps_comes_back_when_a_fixed_file_is_dropped_in() {
     if !may_capture() {

@@ -46,7 +46,7 @@ pub fn decode_ip(vlan: Option<u16>, ip: Span<'_>) -> Result<Packet<'_>, Reason> 
 /// number behind extension headers with it.
 #[must_use]
 pub fn decode_reassembled(ipv6: bool, protocol: u8, body: Span<'_>) -> (u8, Payload<'_>) {
-    if ipv6 { extensions(is_v6_extension, protocol, body) } else { extensions(is_v4_extension, protocol, body) }
+    if ipv6 { v6_payload(protocol, body) } else { v4_payload(protocol, body) }
 }
 
 /// ```text
@@ -71,7 +71,7 @@ fn v4(vlan: Option<u16>, ip: Span<'_>) -> Result<Packet<'_>, Reason> {
     let body = ip.limit(total_len).skip(header_len);
     let flags = u16::from_be_bytes([h[6], h[7]]);
     let (protocol, payload) = if flags & 0x3fff == 0 {
-        extensions(is_v4_extension, h[9], body)
+        v4_payload(h[9], body)
     } else {
         let id = u32::from(u16::from_be_bytes([h[4], h[5]]));
         (h[9], Payload::Fragment(Fragment { id, offset: u32::from(flags & 0x1fff) * 8, more: flags & 0x2000 != 0, bytes: body }))
@@ -98,17 +98,23 @@ fn v6(vlan: Option<u16>, ip: Span<'_>) -> Result<Packet<'_>, Reason> {
         n => rest.limit(usize::from(n)),
     };
     let (src, dst) = (IpAddr::V6(Ipv6Addr::from(*src)), IpAddr::V6(Ipv6Addr::from(*dst)));
-    let (protocol, payload) = extensions(is_v6_extension, h[6], body);
+    let (protocol, payload) = v6_payload(h[6], body);
     Ok(Packet { vlan, src, dst, protocol, payload })
 }
 
-fn is_v6_extension(protocol: u8) -> bool {
-    matches!(protocol, HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION | MOBILITY | HIP | SHIM6)
+/// IPv4 has one extension header, which hides nothing (RFC 4302 §3.1); nearly no packet has it, so the others do not pay for the walk.
+#[inline]
+fn v4_payload(protocol: u8, body: Span<'_>) -> (u8, Payload<'_>) {
+    if protocol != AUTHENTICATION {
+        return (protocol, decode_transport(protocol, body));
+    }
+    extensions(|next| next == AUTHENTICATION, protocol, body)
 }
 
-/// IPv4 has one, which hides nothing (RFC 4302 §3.1).
-fn is_v4_extension(protocol: u8) -> bool {
-    protocol == AUTHENTICATION
+#[inline]
+fn v6_payload(protocol: u8, body: Span<'_>) -> (u8, Payload<'_>) {
+    let is_extension = |next| matches!(next, HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION | MOBILITY | HIP | SHIM6);
+    extensions(is_extension, protocol, body)
 }
 
 /// Walks the extension headers and returns the first other protocol number with what it carries.

@@ -11,7 +11,7 @@ pub use ip::{Fragment, decode_ip, decode_reassembled};
 pub use sctp::{Chunk, Data, SctpPacket};
 pub use span::Span;
 pub use transport::{TcpFlags, TcpSegment, UdpDatagram, decode_transport};
-pub use tunnel::decode_inner;
+pub use tunnel::{TUNNEL_PORTS, decode_inner};
 
 use hookline_item::Frame;
 use std::net::IpAddr;

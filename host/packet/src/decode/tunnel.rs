@@ -14,6 +14,8 @@ const VXLAN_GPE_PORT: u16 = 4790;
 const GENEVE_PORT: u16 = 6081;
 const GTP_U_PORT: u16 = 2152;
 const TEREDO_PORT: u16 = 3544;
+/// All of them.
+pub const TUNNEL_PORTS: &[u16] = &[VXLAN_PORTS[0], VXLAN_PORTS[1], VXLAN_GPE_PORT, GENEVE_PORT, GTP_U_PORT, TEREDO_PORT];
 
 /// Ethernet types in GRE and Geneve.
 const TRANSPARENT_ETHERNET: u16 = 0x6558;
