@@ -17,6 +17,8 @@ pub struct Limits {
     pub message_max: usize,
     /// Bytes kept of one body; what is beyond is counted (`cut`). As Kubeshark.
     pub body_max: usize,
+    /// Whether somebody reads what bodies say. If not, bodies of HTTP are counted, and kept only where they tell what an exchange is.
+    pub contents: bool,
     /// Bytes that decoding one body may give, several times `body_max` because text packs well.
     pub decoded_max: usize,
     /// Bytes of one header block: Apache takes 100 fields of 8 KiB, nginx 32 KiB; beyond this it is an attack or not HTTP.
@@ -110,6 +112,7 @@ impl Default for Limits {
             pending_bytes: 256 << 10,
             message_max: 256 << 10,
             body_max: 1 << 20,
+            contents: true,
             decoded_max: 4 << 20,
             head_max: 128 << 10,
             fields_max: 1000,

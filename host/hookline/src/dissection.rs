@@ -6,11 +6,12 @@ use crate::{
     lane::LaneLimits,
 };
 use hookline_dissect::{JsonPath, Limits, Redaction, protocols};
+use hookline_kfl::Plan;
 use std::{collections::BTreeSet, sync::Arc};
 
 impl DissectArgs {
-    /// What bounds a lane, and what it masks. Only items of `needed` protocols will be looked at, by name or short name, if that is known.
-    pub(crate) fn limits(&self, needed: Option<&BTreeSet<String>>) -> anyhow::Result<LaneLimits> {
+    /// What bounds a lane, and what it masks. What items will be looked at, and whether their contents will, is in the plan, if that is known.
+    pub(crate) fn limits(&self, needed: Option<&Plan>) -> anyhow::Result<LaneLimits> {
         let base = if self.no_redact { Redaction::none() } else { Redaction::default() };
         if let Some(wrong) = self.redact.iter().find(|name| !is_field_name(name)) {
             return Err(usage(format!("--redact {wrong}: write the name of a header field, without colon and value")));
@@ -28,8 +29,9 @@ impl DissectArgs {
         }
         let mut packet = hookline_packet::Limits::default();
         packet.flows_max = self.max_flows.map_or(packet.flows_max, |n| n as usize);
-        let limits = Limits { redaction, port_mapping, ..Limits::default() };
-        let dissect = match self.wanted(needed)? {
+        let contents = needed.is_none_or(|plan| plan.bodies);
+        let limits = Limits { redaction, port_mapping, contents, ..Limits::default() };
+        let dissect = match self.wanted(needed.and_then(|plan| plan.protocols.as_ref()))? {
             Some(wanted) => limits.wanting(wanted),
             None => limits,
         };

@@ -1,7 +1,7 @@
 //! What a filter needs, known without an item: what packets and protocols it can be about, and what it reads.
 
 use crate::expr::{Expr, Literal, Op, Operand};
-use hookline_item::Path;
+use hookline_item::{Path, Step};
 use std::collections::BTreeSet;
 
 /// What can be known of a filter before there are items. Each of the first fields is the values of which an item that matches must have one, or
@@ -31,10 +31,13 @@ const BODIES: &[&str] = &["content", "body", "postData", "payload", "document", 
 
 pub(crate) fn of(expr: &Expr) -> Plan {
     let mut fields = BTreeSet::new();
+    // What is run as Kubeshark runs it is not looked into.
     let mut bodies = false;
+    expr.walk(&mut |e| bodies |= matches!(e, Expr::Compat(..)));
     expr.paths(&mut |path| {
         let text = path.to_string();
-        bodies |= text.split(['.', '[']).skip(1).any(|name| BODIES.contains(&name));
+        let anywhere = path.steps.iter().any(|step| matches!(step, Step::Each | Step::Deep(_)));
+        bodies |= anywhere || text.split(['.', '[']).skip(1).any(|name| BODIES.contains(&name));
         fields.insert(text);
     });
     let one_of = |paths| required(expr, paths);

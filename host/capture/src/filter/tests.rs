@@ -2,7 +2,7 @@ use super::*;
 use crate::{Drained, PacketSource as _, file::FileSource};
 use hookline_item::{Frame, LinkType};
 use hookline_packet::{FlowStart, Limits, Sink, Streams, TUNNEL_PORTS};
-use std::{fs, path::Path};
+use std::{fs, net::SocketAddr, path::Path};
 
 const PCAPS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/pcaps");
 
@@ -53,20 +53,28 @@ fn run(program: &[Instruction], frame: &[u8], tag: Option<u16>) -> u32 {
     }
 }
 
-/// What is told apart: a flow's VLAN, addresses and ports, with its bytes.
+/// What flows are told apart by.
+#[derive(Clone, Copy, Debug)]
+struct Between {
+    vlan: Option<u16>,
+    client: SocketAddr,
+    server: SocketAddr,
+}
+
+/// Flows with the bytes of each.
 #[derive(Default)]
-struct Flows(Vec<(Option<u16>, [IpAddr; 2], [u16; 2], u64)>);
+struct Flows(Vec<(Between, u64)>);
 
 impl Sink for Flows {
     type Flow = usize;
 
     fn open(&mut self, start: &FlowStart<'_>) -> usize {
-        self.0.push((start.vlan, [start.client.ip(), start.server.ip()], [start.client.port(), start.server.port()], 0));
+        self.0.push((Between { vlan: start.vlan, client: start.client, server: start.server }, 0));
         self.0.len() - 1
     }
 
     fn bytes(&mut self, flow: &mut usize, _: hookline_item::Sender, _: hookline_item::Seen, bytes: &[u8]) {
-        self.0[*flow].3 += bytes.len() as u64;
+        self.0[*flow].1 += bytes.len() as u64;
     }
 
     fn gap(&mut self, _: &mut usize, _: hookline_item::Sender, _: hookline_item::Seen, _: u64) {}
@@ -76,12 +84,13 @@ impl Sink for Flows {
 
 impl Flows {
     /// The bytes between two endpoints: a flow may be cut in two where the times of other frames say that it was idle.
-    fn bytes_of(&self, vlan: Option<u16>, addresses: [IpAddr; 2], ports: [u16; 2]) -> u64 {
-        let same = |flow: &&(Option<u16>, [IpAddr; 2], [u16; 2], u64)| {
-            let turned = (flow.1, flow.2) == ([addresses[1], addresses[0]], [ports[1], ports[0]]);
-            flow.0 == vlan && ((flow.1, flow.2) == (addresses, ports) || turned)
+    fn bytes_of(&self, wanted: Between) -> u64 {
+        let same = |flow: &&(Between, u64)| {
+            let (client, server) = (flow.0.client, flow.0.server);
+            flow.0.vlan == wanted.vlan
+                && ([client, server] == [wanted.client, wanted.server] || [server, client] == [wanted.client, wanted.server])
         };
-        self.0.iter().filter(same).map(|flow| flow.3).sum()
+        self.0.iter().filter(same).map(|flow| flow.1).sum()
     }
 }
 
@@ -119,11 +128,12 @@ fn a_flow_that_is_asked_for_is_captured_whole() {
     let (mut asked, mut passed, mut seen) = (0, 0_u64, 0_u64);
     for file in &files {
         let all = flows(file, None);
-        for (vlan, addresses, ports, _) in all.0.iter().copied().step_by(7).take(8) {
+        for (between, _) in all.0.iter().copied().step_by(7).take(8) {
             // ICMP has no ports.
-            let by_port = (ports[1] != 0).then(|| PacketFilter { ports: Some([ports[1]].into()), ..PacketFilter::default() });
-            let by_address = Some(PacketFilter { addresses: Some([addresses[0]].into()), ..PacketFilter::default() });
-            let by_vlan = vlan.map(|id| PacketFilter { vlans: Some([id].into()), ..by_port.clone().unwrap_or_default() });
+            let by_port = (between.server.port() != 0)
+                .then(|| PacketFilter { ports: Some([between.server.port()].into()), ..PacketFilter::default() });
+            let by_address = Some(PacketFilter { addresses: Some([between.client.ip()].into()), ..PacketFilter::default() });
+            let by_vlan = between.vlan.map(|id| PacketFilter { vlans: Some([id].into()), ..by_port.clone().unwrap_or_default() });
             for filter in [by_port.clone(), by_address, by_vlan].into_iter().flatten() {
                 let filter = PacketFilter { tunnel_ports: TUNNEL_PORTS, ..filter };
                 let counted = std::cell::Cell::new((0, 0));
@@ -138,8 +148,8 @@ fn a_flow_that_is_asked_for_is_captured_whole() {
                     passes
                 };
                 let found = flows(file, Some(&passes));
-                let bytes = [&all, &found].map(|flows| flows.bytes_of(vlan, addresses, ports));
-                assert!(bytes[0] == bytes[1], "{}: {addresses:?} {ports:?}: {bytes:?} bytes by {filter:?}", file.display());
+                let bytes = [&all, &found].map(|flows| flows.bytes_of(between));
+                assert!(bytes[0] == bytes[1], "{}: {between:?}: {bytes:?} bytes by {filter:?}", file.display());
                 (asked, passed, seen) = (asked + 1, passed + counted.get().0, seen + counted.get().1);
             }
         }

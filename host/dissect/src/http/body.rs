@@ -32,7 +32,7 @@ pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
     /// Bytes seen, without transfer coding.
     pub(super) size: u64,
-    /// Bytes seen and not kept.
+    /// Bytes seen and not kept because there was no room.
     pub(super) cut: u64,
     /// How many of `bytes` come before the first hole.
     pub(super) whole: Option<usize>,
@@ -50,6 +50,11 @@ impl Body {
         self.bytes.extend_from_slice(keep);
         self.size += bytes.len() as u64;
         self.cut += cut.len() as u64;
+    }
+
+    /// Counts bytes that nobody reads.
+    pub(super) fn pass(&mut self, bytes: &[u8]) {
+        self.size += bytes.len() as u64;
     }
 
     /// Notes that bytes are missing here.

@@ -128,7 +128,7 @@ fn may_ask(request: &Request) -> bool {
     if mime_type.eq_ignore_ascii_case(b"application/graphql") {
         return true;
     }
-    if !mime_type.eq_ignore_ascii_case(b"application/json") && !mime_type.eq_ignore_ascii_case(b"application/graphql+json") {
+    if !may_be_in(mime_type) {
         return false;
     }
     // A coded body is only decoded for this where the path says that it is worth it.
@@ -138,7 +138,12 @@ fn may_ask(request: &Request) -> bool {
     if coded { memmem::find(request.target().path, b"graphql").is_some() } else { named(b"\"query\"") || named(b"\"persistedQuery\"") }
 }
 
-fn mime_type(part: &Part) -> &[u8] {
+/// Whether what is asked for may stand in a body of this type.
+pub(super) fn may_be_in(mime_type: &[u8]) -> bool {
+    ["application/graphql", "application/json", "application/graphql+json"].iter().any(|t| mime_type.eq_ignore_ascii_case(t.as_bytes()))
+}
+
+pub(super) fn mime_type(part: &Part) -> &[u8] {
     let value = part.head.value("content-type").unwrap_or_default();
     value.split(|b| *b == b';').next().unwrap_or_default().trim_ascii()
 }

@@ -4,9 +4,9 @@ use super::{
     body::Body,
     content::{CONTENT_FIELDS, Content, POST_DATA_FIELDS, PostData, REQUEST_BODY_FIELDS, RequestBody},
     frame::{Head, Span, StartLine, Version, is_token},
-    graphql::{ANSWERED_FIELDS, ASKED_FIELDS, Answered, Asked},
+    graphql::{self, ANSWERED_FIELDS, ASKED_FIELDS, Answered, Asked},
     grpc::{CALL_FIELDS, Call, OUTCOME_FIELDS, Outcome},
-    sub::Sub,
+    sub::{Sub, is_grpc},
     target::{self, Target},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     redact::JsonRules,
     sse::Events,
 };
-use hookline_item::{List, Message, Object, Seen, Value, lossy, object};
+use hookline_item::{List, Message, Object, Seen, Sender, Value, lossy, object};
 use std::borrow::Cow;
 
 /// A request or a response, as it came.
@@ -62,10 +62,20 @@ impl Part {
 
     /// The next bytes of its body; `coming` more are expected, `max` are kept.
     pub(super) fn push_body(&mut self, cx: &mut Context<'_>, bytes: &[u8], coming: u64, max: usize) {
-        self.body.push(bytes, coming, max);
+        if cx.limits.contents || self.tells_what_it_is(cx.from) {
+            self.body.push(bytes, coming, max);
+        } else {
+            self.body.pass(bytes);
+        }
         if let Some(events) = &mut self.events {
             events.bytes(cx, bytes);
         }
+    }
+
+    /// Whether the body is needed though nobody reads it: GraphQL is told by what is asked, gRPC's messages are counted.
+    fn tells_what_it_is(&self, from: Sender) -> bool {
+        let content_type = self.head.value("content-type").unwrap_or_default();
+        is_grpc(content_type) || (from == Sender::Client && graphql::may_be_in(graphql::mime_type(self)))
     }
 
     /// Bytes of its body are missing here.

@@ -35,7 +35,7 @@ impl Sub {
 }
 
 /// `application/grpc`, also with `+proto` or `+json` or parameters (gRPC over HTTP2, "Content-Type"). gRPC-Web is something else.
-fn is_grpc(content_type: &[u8]) -> bool {
+pub(super) fn is_grpc(content_type: &[u8]) -> bool {
     let name = b"application/grpc";
     content_type.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
         && matches!(content_type.get(name.len()), None | Some(b'+' | b';' | b' '))

@@ -33,8 +33,12 @@ pub(crate) const SERVER: Sender = Sender::Server;
 pub(crate) type Turns<'a> = &'a [(Sender, &'a [u8])];
 
 pub(crate) fn tcp(port: u16) -> Conversation {
+    tcp_within(port, Limits::default())
+}
+
+fn tcp_within(port: u16, limits: Limits) -> Conversation {
     let flow = Flow::new(7, Transport::Tcp, "10.0.0.1:40000".parse().unwrap(), format!("10.0.0.2:{port}").parse().unwrap());
-    Conversation::new(flow, Limits::default().into())
+    Conversation::new(flow, limits.into())
 }
 
 pub(crate) fn udp(port: u16) -> Conversation {
@@ -52,7 +56,11 @@ pub(crate) fn shown(items: &[Item]) -> Vec<serde_json::Value> {
 
 /// Runs turns of talk, each cut into pieces of the sizes that `cuts` gives in turn.
 pub(crate) fn talk(port: u16, turns: Turns<'_>, cuts: &[usize]) -> Vec<Item> {
-    let (mut conversation, mut out, mut cuts) = (tcp(port), Vec::new(), cuts.iter().cycle());
+    talk_to(tcp(port), turns, cuts)
+}
+
+fn talk_to(mut conversation: Conversation, turns: Turns<'_>, cuts: &[usize]) -> Vec<Item> {
+    let (mut out, mut cuts) = (Vec::new(), cuts.iter().cycle());
     for (n, (from, bytes)) in (1..).zip(turns) {
         let mut rest = *bytes;
         while !rest.is_empty() {
@@ -76,9 +84,28 @@ pub(crate) fn assert_cuts_do_not_matter(port: u16, turns: Turns<'_>) {
     for size in [1, 2, 3, 5, 7, 16, 60] {
         assert_eq!(shown(&talk(port, turns, &[size])), want, "in pieces of {size}");
     }
+    assert_contents_are_all_that_is_left_out(port, turns, &want);
     proptest!(ProptestConfig::with_cases(32), |(cuts in vec(1usize..60, 1..40))| {
         prop_assert_eq!(&shown(&talk(port, turns, &cuts)), &want);
     });
+}
+
+/// That the items of `turns` say the same where nobody reads contents, but for the contents.
+fn assert_contents_are_all_that_is_left_out(port: u16, turns: Turns<'_>, want: &[serde_json::Value]) {
+    let limits = Limits { contents: false, ..Limits::default() };
+    let got = shown(&talk_to(tcp_within(port, limits), turns, &[usize::MAX]));
+    assert_eq!(got.iter().map(without_contents).collect::<Vec<_>>(), want.iter().map(without_contents).collect::<Vec<_>>());
+}
+
+/// Those fields of HTTP in which contents stand, by the names at which a filter's plan says that it reads contents.
+fn without_contents(item: &serde_json::Value) -> serde_json::Value {
+    let mut item = item.clone();
+    for half in ["request", "response"] {
+        if let Some(half) = item.get_mut(half).and_then(|half| half.as_object_mut()) {
+            half.retain(|name, _| !["content", "body", "postData", "graphql", "payload", "messages", "document"].contains(&name.as_str()));
+        }
+    }
+    item
 }
 
 /// That `turns` with bytes changed are survived.

@@ -16,7 +16,7 @@ use hookline_capture::{
     file::{FileSource, divide},
 };
 use hookline_item::{Item, Timestamp};
-use hookline_kfl::Filter;
+use hookline_kfl::{Filter, Plan};
 use hookline_packet::lane_of;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
@@ -38,11 +38,13 @@ pub(crate) fn run(args: &Read, config: &Config) -> anyhow::Result<()> {
     }
     // What the output shows, and what the plugins have subscribed to.
     let subscribed = hooks.as_ref().and_then(|hooks| needs(&hooks.host, &settings));
+    let shown = !matches!(args.format, Format::Text | Format::Summary | Format::None);
+    let contents = shown || subscribed.is_some() || filter.plan().bodies;
     let needed = match subscribed {
         Some(plan) => filter.plan().or(plan),
         None => filter.plan(),
     };
-    let limits = args.dissect.limits(needed.protocols.as_ref())?;
+    let limits = args.dissect.limits(Some(&Plan { bodies: contents, ..needed }))?;
     let lane = |(lane, mut source): (u32, Source)| {
         let feeder = hooks.as_ref().map(|h| h.host.feeder());
         let session = Session::new(node, source.as_ref(), feeder, limits.clone()).in_lane(lane, args.lanes.lanes.into());

@@ -34,8 +34,10 @@ pub(crate) fn run(args: &Run, config: &Config) -> anyhow::Result<()> {
     let node = plugins::node_name(args.plugins.node.as_deref());
     let filters = config.settings(&args.macros)?;
     let only = Arc::new(only(args, &filters)?);
-    let limits = args.dissect.limits(only.plan().protocols.as_ref())?;
-    let in_kernel = in_kernel(&only.plan());
+    let plan = only.plan();
+    let in_kernel = in_kernel(&plan);
+    // Items are kept whole, for whoever looks at them.
+    let limits = args.dissect.limits(Some(&Plan { bodies: true, ..plan }))?;
     let mut sources = open(args, &in_kernel)?;
     let counters = Counters::default();
     let rendered = counters.clone();

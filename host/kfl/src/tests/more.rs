@@ -160,6 +160,7 @@ fn a_plan_says_what_a_filter_needs() {
     let p = plan("http and dst.port == 80 and response.status == 500");
     assert_eq!((p.protocols, p.ports, p.addresses), (some(&["HTTP"]), some(&["80"]), None));
     assert_eq!(p.fields.iter().map(String::as_str).collect::<Vec<_>>(), ["dst.port", "protocol.abbr", "response.status"]);
+    assert!(plan("request..token == 1").bodies && plan("request.* == 1").bodies);
     assert!(!p.bodies && plan("response.content.text.json().a == 1").bodies);
     assert_eq!(plan("(dns or kafka) and !tls").protocols, some(&["dns", "kafka"]));
     assert_eq!(plan("dns or request.path == \"/\"").protocols, None);
