@@ -57,6 +57,7 @@ fn host(cache: &Path) -> HookHost {
             _ => Some(Kind::Str),
         }),
         filters: hookline_kfl::Settings::default(),
+        policy: hookline_hooks::Policy::default(),
         data: None,
         replay: true,
         now: Timestamp(0),

@@ -1,6 +1,7 @@
 //! The configuration file: what a site says once instead of at each command. The command line adds to it.
 
 use crate::{cli::MacroArgs, error::usage};
+use hookline_hooks::Policy;
 use hookline_kfl::Settings;
 use serde::Deserialize;
 use std::{
@@ -17,6 +18,8 @@ pub(crate) const DEFAULT: &str = "/etc/hookline/hookline.toml";
 pub(crate) struct Config {
     /// How filters are read, wherever one is written: on the command line, in the dashboard, in plugins.
     filters: Filters,
+    /// What plugins may be granted at most.
+    pub(crate) policy: Policy,
 }
 
 /// `[filters]`
@@ -102,6 +105,8 @@ mod tests {
         let error = Config::parse("[filters.macros]\nshop = 'dst.name == '\n").unwrap_err();
         assert!(error.contains("macro shop is not a filter"), "{error}");
         assert!(Config::parse("[filters.macros]\n\"a b\" = 'http'\n").unwrap_err().contains("a name is letters"));
+        let error = Config::parse("[policy.run]\nmemory = 1\n").unwrap_err();
+        assert!(error.contains("line 2") && error.contains("unknown field `memory`"), "{error}");
         assert!(Config::parse("[filters]\ncompat = \"kubeshark\"\n").unwrap_err().contains("kubeshark1"));
         assert!(Config::parse("[filters]\ncompat = \"kubeshark1\"\nmacros = { a = \"http\" }\n").unwrap_err().contains("no macros"));
     }

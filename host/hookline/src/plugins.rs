@@ -3,7 +3,7 @@
 use crate::{cli::PluginArgs, delivery::Delivery, embedded, error::usage, fields};
 use hookline_actions::ActionStatus;
 use hookline_bus::Event;
-use hookline_hooks::{Change, Folder, HookHost, LogLine, Options, Outbox, PluginStatus};
+use hookline_hooks::{Change, Folder, HookHost, LogLine, Options, Outbox, PluginStatus, Policy};
 use hookline_item::Timestamp;
 use hookline_kfl::{Plan, Settings};
 use std::{
@@ -22,6 +22,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) now: Timestamp,
     /// What filters are compiled with.
     pub(crate) filters: &'a Settings,
+    /// What plugins may be granted at most.
+    pub(crate) policy: &'a Policy,
     /// Folder for what plugins keep, and for calls that failed.
     pub(crate) data: Option<PathBuf>,
 }
@@ -37,6 +39,7 @@ pub(crate) fn host(setup: &Setup<'_>, outbox: Arc<dyn Outbox>) -> anyhow::Result
         replay: setup.replay,
         now: setup.now,
         filters: setup.filters.clone(),
+        policy: setup.policy.clone(),
         data: setup.data.clone(),
     };
     HookHost::new(options, outbox).map_err(anyhow::Error::msg)
@@ -143,7 +146,7 @@ pub(crate) struct FileHooks {
 
 impl FileHooks {
     /// Loads the plugins of `dir`. Their logs and alerts go to standard error: standard output has the items.
-    pub(crate) fn start(dir: &Path, args: &PluginArgs, node: &str, filters: &Settings) -> anyhow::Result<Self> {
+    pub(crate) fn start(dir: &Path, args: &PluginArgs, node: &str, filters: &Settings, policy: &Policy) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let to_stderr = |line: &str| {
             eprintln!("{line}");
@@ -151,7 +154,7 @@ impl FileHooks {
         };
         let (delivery, emitter) = Delivery::start(&runtime, None, true, Arc::new(to_stderr), Box::new(|_| {}))?;
         let outlet = Outlet { event: emitter.or_show(args.dry_run), line: |line: LogLine| eprintln!("{}: {}", line.plugin, line.text) };
-        let host = host(&Setup { env: &args.env, node, replay: true, now: Timestamp(0), filters, data: None }, Arc::new(outlet))?;
+        let host = host(&Setup { env: &args.env, node, replay: true, now: Timestamp(0), filters, policy, data: None }, Arc::new(outlet))?;
         load_folder(&host, dir)?;
         Ok(Self { host, delivery, runtime })
     }

@@ -9,7 +9,7 @@ use crate::{
 use anyhow::Context as _;
 use hookline_actions::ActionStatus;
 use hookline_bus::Event;
-use hookline_hooks::{Change, Folder, HookHost, LogLevel, LogLine};
+use hookline_hooks::{Change, Folder, HookHost, LogLevel, LogLine, Policy};
 use hookline_item::{Item, Timestamp};
 use hookline_kfl::Settings;
 use hookline_store::{Store, StoreOptions, Writer};
@@ -52,6 +52,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) replay: bool,
     /// What filters are compiled with.
     pub(crate) filters: &'a Settings,
+    /// What plugins may be granted at most.
+    pub(crate) policy: &'a Policy,
     /// What is captured, for people.
     pub(crate) source: String,
     /// Plain text with the counters of the stages before the plugins.
@@ -175,6 +177,7 @@ fn make_host(parts: &Parts<'_>, console: &Console, emitter: Emitter) -> anyhow::
         replay: parts.replay,
         now: if parts.replay { Timestamp(0) } else { wall_clock() },
         filters: parts.filters,
+        policy: parts.policy,
         data: parts.serve.data.clone(),
     };
     plugins::host(&setup, Arc::new(outlet))

@@ -4,6 +4,7 @@ use crate::{
     Packet,
     columns::{Column, Values},
     host::Inner,
+    scope::Scope,
     state::{Shown, Subscription},
     worker::{Queue, Spec, Used, Work, Worker},
 };
@@ -32,6 +33,8 @@ pub(crate) struct Planned {
     pub(crate) in_lane: Option<Arc<Spec>>,
     /// Whether the plugin reads more of items than its columns.
     pub(crate) reads_items: bool,
+    /// What the plugin sees of items, if that is not everything.
+    pub(crate) scope: Option<Arc<Scope>>,
     pub(crate) items: Vec<Subscription>,
     pub(crate) packets: Vec<Subscription>,
     pub(crate) queries: bool,
@@ -175,11 +178,16 @@ impl Feeder {
         self.filters.matches(item.as_ref(), now, &mut self.hits);
         for hit in &self.hits {
             let batch = &mut self.items[*hit];
-            let Planned { queue, reads_items, .. } = &self.plan.plugins[batch.plugin];
+            let Planned { queue, reads_items, scope, .. } = &self.plan.plugins[batch.plugin];
+            let view = match scope {
+                Some(scope) if !scope.sees(item.as_ref()) => continue,
+                Some(scope) => Some(scope.view(&(Arc::clone(item) as Shown))),
+                None => None,
+            };
             if *reads_items {
-                batch.items.push(Arc::clone(item) as Shown);
+                batch.items.push(view.clone().unwrap_or_else(|| Arc::clone(item) as Shown));
             }
-            if batch.push(item.as_ref(), now) {
+            if batch.push(view.as_deref().map_or(item.as_ref(), |view| view as &dyn Object), now) {
                 batch.send(queue, self.workers[batch.plugin].as_mut(), now);
             } else if !queue.waits {
                 self.next_flush = self.next_flush.min(batch.due);

@@ -8,6 +8,7 @@ use crate::{
     instance::{Instance, Program},
     kv::Stores,
     manifest::{Instances, Manifest},
+    policy::Policy,
     state::{Identity, KindOf, Shown, Surroundings},
     stats::{Counts, State, Stats},
     times::Quantiles,
@@ -41,6 +42,8 @@ pub struct Options {
     pub kind_of: Box<KindOf>,
     /// What filters are compiled with: the user's macros.
     pub filters: hookline_kfl::Settings,
+    /// What plugins may be granted at most.
+    pub policy: Policy,
     /// Folder for what plugins keep, and for calls that failed ([`HookHost::reproduce`]), which hold traffic; `None` keeps both in memory, or not.
     pub data: Option<PathBuf>,
     /// Whether packets come from a file: then nothing is dropped, and the reader waits for slow plugins.
@@ -137,6 +140,7 @@ pub(crate) struct Inner {
     /// Code in use, by its digest: all scripts share one program.
     programs: Mutex<HashMap<String, Weak<Program>>>,
     around: Arc<Surroundings>,
+    policy: Policy,
     replay: bool,
     start: Timestamp,
     plugins: Mutex<BTreeMap<String, Loaded>>,
@@ -203,6 +207,7 @@ impl HookHost {
             script_engine_digest: OnceLock::new(),
             programs: Mutex::default(),
             around: Arc::new(around),
+            policy: options.policy,
             replay: options.replay,
             start: options.now,
             plugins: Mutex::default(),
@@ -250,6 +255,7 @@ impl HookHost {
     /// Compiles, links and starts a plugin on this thread.
     fn instance(&self, name: &str, code: Code, manifest: Manifest, stats: &Arc<Stats>) -> Result<(Arc<Spec>, Instance), String> {
         let inner = &self.inner;
+        let scope = inner.policy.admit(&manifest)?;
         let (program, digest, script) = match code {
             Code::Wasm(bytes) => {
                 let digest = digest(&bytes);
@@ -262,7 +268,7 @@ impl HookHost {
                 (inner.program(bytes, of_engine)?, digest(text.as_bytes()), Some((file, text)))
             }
         };
-        let identity = Arc::new(Identity { name: name.to_owned(), digest, manifest, script });
+        let identity = Arc::new(Identity { name: name.to_owned(), digest, manifest, scope, script });
         let (compiler, around, stats) = (Arc::clone(&inner.compiler), Arc::clone(&inner.around), Arc::clone(stats));
         let spec = Arc::new(Spec { compiler, program, identity, around, stats });
         let instance = spec.start(inner.start)?;
@@ -279,6 +285,7 @@ impl HookHost {
             queue,
             in_lane: (identity.manifest.run.instances == Instances::PerLane).then(|| Arc::clone(&spec)),
             reads_items: spec.program.reads_items,
+            scope: identity.scope.clone(),
             items: state.subscriptions.items.clone(),
             packets: state.subscriptions.packets.clone(),
             queries: state.subscriptions.queries,
@@ -342,7 +349,11 @@ impl HookHost {
         let plan = self.inner.plan();
         let asked = plan.plugins.iter().filter(|p| p.queries).map(|plugin| {
             let (reply, answer) = mpsc::channel();
-            let work = Work::Query { now, filter: filter.to_owned(), items: Arc::clone(items), reply };
+            let items = match &plugin.scope {
+                Some(scope) => items.iter().map(|item| scope.view(item)).collect(),
+                None => Arc::clone(items),
+            };
+            let work = Work::Query { now, filter: filter.to_owned(), items, reply };
             // A full queue means that the plugin is behind: the answer stays away, as if it were late.
             let _ = plugin.queue.try_send(work);
             (plugin, answer)
@@ -393,7 +404,7 @@ impl HookHost {
 impl Loaded {
     /// A plugin that has been heard of and not started.
     fn unborn(name: &str, manifest: &Manifest) -> Self {
-        let identity = Identity { name: name.to_owned(), digest: String::new(), manifest: manifest.clone(), script: None };
+        let identity = Identity { name: name.to_owned(), digest: String::new(), manifest: manifest.clone(), scope: None, script: None };
         Self { identity: Arc::new(identity), planned: None, hooks: Vec::new(), worker: None, stats: Arc::default(), reloads: 0 }
     }
 

@@ -14,6 +14,8 @@ pub struct Manifest {
     pub run: Run,
     /// What it may do.
     pub grants: Grants,
+    /// What it sees of items.
+    pub data: Data,
     /// Settings for `config.get`; values that are no texts are given as TOML.
     #[cfg_attr(test, schemars(with = "BTreeMap<String, serde_json::Value>"))]
     pub config: BTreeMap<String, toml::Value>,
@@ -71,6 +73,19 @@ pub enum Instances {
     Single,
     /// An instance in each lane, on the lane's own thread, sees that lane's items: cheaper, and capture waits for it.
     PerLane,
+}
+
+/// `[data]`: what is seen of items. What is not never reaches the plugin, in no form; a subscription that asks for it is refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Data {
+    /// Whether the contents of bodies and messages are seen; left out, as far as the site's policy allows.
+    pub bodies: Option<bool>,
+    /// Header fields that are not seen, by name, nor cookies if `cookie` or `set-cookie` is among them.
+    pub headers_denied: Vec<String>,
+    /// Only items of which a side is in one of these namespaces; `*` stands for any letters. Left out, all of them.
+    pub namespaces: Vec<String>,
 }
 
 /// CPU milliseconds of a call that capture waits for: what its ring holds is then far from full.
@@ -172,8 +187,13 @@ impl Grants {
     }
 }
 
+/// Whether everything that `narrow` matches `wide` matches: the stars of `narrow` can only be met by stars of `wide`.
+pub(crate) fn covers(wide: &[String], narrow: &str) -> bool {
+    wide.iter().any(|pattern| glob(pattern, narrow))
+}
+
 /// Whether `text` matches `pattern`, in which `*` stands for any letters.
-fn glob(pattern: &str, text: &str) -> bool {
+pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or("");
     let Some(mut rest) = text.strip_prefix(first) else { return false };

@@ -8,6 +8,7 @@ use crate::{
     kv::{Kv, Stores},
     manifest::Manifest,
     metrics::{Registry, Series},
+    scope::Scope,
     stats::Stats,
 };
 use hookline_item::{Kind, Object, Path, Timestamp};
@@ -48,6 +49,8 @@ pub(crate) struct Identity {
     /// SHA-256 of the file.
     pub(crate) digest: String,
     pub(crate) manifest: Manifest,
+    /// What it sees of items, if that is not everything.
+    pub(crate) scope: Option<Arc<Scope>>,
     /// File name and text, if it is a script.
     pub(crate) script: Option<(String, String)>,
 }

@@ -35,7 +35,7 @@ pub use cel::variables::{Type, VARIABLES, Variable};
 pub use complete::{Completion, Tables, complete};
 pub use error::Error;
 pub use explain::Explained;
-pub use plan::Plan;
+pub use plan::{CONTENTS, Plan};
 pub use print::{Language, Untranslatable};
 pub use set::FilterSet;
 

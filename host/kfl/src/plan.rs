@@ -26,8 +26,22 @@ const PROTOCOLS: &[&str] = &["protocol.name", "protocol.abbr"];
 const PORTS: &[&str] = &["src.port", "dst.port"];
 const ADDRESSES: &[&str] = &["src.ip", "dst.ip"];
 const VLANS: &[&str] = &["capture.vlan.id"];
-/// Fields in which contents stand.
-const BODIES: &[&str] = &["content", "body", "postData", "payload", "document", "graphql", "messages", "args", "value"];
+/// Names of fields, mostly of requests and responses, in which contents of bodies and messages stand.
+pub const CONTENTS: &[&str] = &[
+    "content",
+    "body",
+    "postData",
+    "payload",
+    "document",
+    "graphql",
+    "messages",
+    "args",
+    "value",
+    "values",
+    "parameters",
+    "entries",
+    "changes",
+];
 
 pub(crate) fn of(expr: &Expr) -> Plan {
     let mut fields = BTreeSet::new();
@@ -37,7 +51,7 @@ pub(crate) fn of(expr: &Expr) -> Plan {
     expr.paths(&mut |path| {
         let text = path.to_string();
         let anywhere = path.steps.iter().any(|step| matches!(step, Step::Each | Step::Deep(_)));
-        bodies |= anywhere || text.split(['.', '[']).skip(1).any(|name| BODIES.contains(&name));
+        bodies |= anywhere || text.split(['.', '[']).skip(1).any(|name| CONTENTS.contains(&name));
         fields.insert(text);
     });
     let one_of = |paths| required(expr, paths);

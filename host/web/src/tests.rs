@@ -41,6 +41,7 @@ async fn server() -> (SocketAddr, Live) {
         env: BTreeMap::new(),
         kind_of: Box::new(|_| None),
         filters: Settings::default(),
+        policy: hookline_hooks::Policy::default(),
         data: None,
         replay: false,
         now: Timestamp(0),

@@ -47,6 +47,7 @@ pub(crate) fn run(args: &Run, config: &Config) -> anyhow::Result<()> {
         node: &node,
         replay: false,
         filters: &filters,
+        policy: &config.policy,
         source: format!("interface {}", args.interface),
         metrics: Arc::new(move || rendered.render()),
     };

@@ -11,7 +11,7 @@ use crate::{
     session::Session,
 };
 use hookline_capture::file::FileSource;
-use hookline_hooks::{PluginStatus, read_plugin};
+use hookline_hooks::{PluginStatus, Policy, read_plugin};
 use hookline_item::Timestamp;
 use serde_json::json;
 use std::{
@@ -26,7 +26,15 @@ pub(crate) fn run(args: &PluginBench, config: &Config) -> anyhow::Result<()> {
     let filters = config.settings(&MacroArgs::default())?;
     // What it says goes nowhere: the sinks' cost is not the plugin's.
     let outlet = Outlet { event: |_| true, line: |_| {} };
-    let setup = Setup { env: &args.env, node: FILE_NODE, replay: true, now: Timestamp(0), filters: &filters, data: None };
+    let setup = Setup {
+        env: &args.env,
+        node: FILE_NODE,
+        replay: true,
+        now: Timestamp(0),
+        filters: &filters,
+        policy: &Policy::default(),
+        data: None,
+    };
     let host = host(&setup, Arc::new(outlet))?;
     host.load(&name_of(&args.file), code, manifest)?;
     let (started, mut passes) = (Instant::now(), 0u64);

@@ -22,6 +22,7 @@ pub(crate) fn run(file: &Path, json: bool, config: &Config) -> anyhow::Result<()
             replay: true,
             now: Timestamp(0),
             filters: &config.settings(&MacroArgs::default())?,
+            policy: &config.policy,
             data: None,
         },
         Arc::new(outlet),

@@ -47,6 +47,37 @@ fn a_new_script_plugin_works_as_it_is() {
     assert_eq!(hookline(&["plugin", "new", "Bad_Name"]).code, Some(2));
 }
 
+/// Of what the manifest and the site's policy do not grant, a script finds nothing in any way that there is to read an item.
+#[test]
+fn what_a_plugin_may_not_see_does_not_reach_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = "function onItemCaptured(data) {\n  if (data.protocol.name === \"http\")\n    console.log(JSON.stringify([data, \
+                  data.request.headers[\"User-Agent\"], data.request.body, data.response && data.response.content]));\n}\n";
+    fs::write(dir.path().join("tell.js"), script).unwrap();
+    let said = |manifest: &str, policy: &str| {
+        fs::write(dir.path().join("tell.toml"), manifest).unwrap();
+        let config = dir.path().join("hookline.config");
+        fs::write(&config, policy).unwrap();
+        let (dir, config) = (dir.path().display().to_string(), config.display().to_string());
+        let capture = capture("http/four_ipv6_http_streams.pcap");
+        hookline(&["read", &capture, "--format", "none", "--plugins", &dir, "--config", &config]).err
+    };
+    let has = |said: &str| [r#""text":"#, "User-Agent", "gzip"].map(|mark| said.contains(mark));
+    assert_eq!(has(&said("", "")), [true, true, true]);
+    let narrowed = said("[data]\nbodies = false\nheaders_denied = [\"user-agent\"]\n", "");
+    assert!(narrowed.contains(r#""path":"#) && has(&narrowed) == [false, false, true], "{narrowed}");
+    let bounded =
+        said("[data]\nheaders_denied = [\"user-agent\"]\n", "[policy.data]\nbodies = false\nheaders_denied = [\"accept-encoding\"]\n");
+    assert!(bounded.contains(r#""path":"#) && has(&bounded) == [false, false, false], "{bounded}");
+    // Nothing resolves namespaces in a file: no item is of one.
+    assert_eq!(said("[data]\nnamespaces = [\"*\"]\n", ""), "");
+    let refused = said("[data]\nbodies = true\n", "[policy.data]\nbodies = false\n");
+    assert!(
+        refused.contains("plugin tell") && refused.contains("data.bodies = true") && refused.contains("policy.data.bodies"),
+        "{refused}"
+    );
+}
+
 #[test]
 fn a_new_rust_plugin_builds_and_works() {
     let dir = tempfile::tempdir().unwrap();

@@ -38,8 +38,15 @@ impl State {
             let what = "redact() and limit() are for what is shown to people; a plugin's filter says which items it gets";
             return Err(Error::Invalid(format!("filter {:?}: {what}", wanted.filter)));
         }
+        let scope = self.identity.scope.as_deref();
+        if let Some(scope) = scope {
+            scope.check_filter(&filter).map_err(|e| Error::Denied(format!("filter {:?}: {e}", wanted.filter)))?;
+        }
         let columns = wanted.fields.iter().map(|f| {
             let path: Path = f.parse().map_err(|e| Error::Invalid(format!("field {f:?}: {e}")))?;
+            if let Some(scope) = scope {
+                scope.check_path(&path).map_err(|e| Error::Denied(format!("field {e}")))?;
+            }
             let kind = kind_of(&path);
             Ok(Column::new(path, Values::of(kind)))
         });
@@ -66,6 +73,11 @@ impl subscribe::Host for State {
     }
 
     fn packets(&mut self, wanted: subscribe::Subscription) -> Result<subscribe::Opened, Error> {
+        if self.identity.scope.as_ref().is_some_and(|scope| !scope.sees_all()) {
+            return Err(Error::Denied(
+                "packets are of no namespace: it needs a manifest and a policy without `data.namespaces`".to_owned(),
+            ));
+        }
         let id = self.subscriptions.packets.len();
         let (subscription, opened) = self.subscribe(wanted, id, Settings::parse_for_any, &packet_kind)?;
         self.subscriptions.packets.push(subscription);

@@ -125,6 +125,7 @@ pub(crate) fn host_with(change: impl FnOnce(&mut Options)) -> (HookHost, Arc<Kep
             _ => None,
         }),
         filters: hookline_kfl::Settings::default(),
+        policy: hookline_hooks::Policy::default(),
         data: None,
         replay: true,
         now: Timestamp(0),

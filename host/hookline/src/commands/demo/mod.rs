@@ -53,6 +53,7 @@ pub(crate) fn run(args: &Demo, config: &Config) -> anyhow::Result<()> {
         node: NODE,
         replay: args.once,
         filters: &filters,
+        policy: &config.policy,
         source: "sample traffic".to_owned(),
         metrics: Arc::new(move || rendered.render()),
     };
