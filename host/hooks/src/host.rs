@@ -253,9 +253,9 @@ impl HookHost {
     }
 
     /// Compiles, links and starts a plugin on this thread.
-    fn instance(&self, name: &str, code: Code, manifest: Manifest, stats: &Arc<Stats>) -> Result<(Arc<Spec>, Instance), String> {
+    fn instance(&self, name: &str, code: Code, mut manifest: Manifest, stats: &Arc<Stats>) -> Result<(Arc<Spec>, Instance), String> {
         let inner = &self.inner;
-        let scope = inner.policy.admit(&manifest)?;
+        let scope = inner.policy.admit(&mut manifest)?;
         let (program, digest, script) = match code {
             Code::Wasm(bytes) => {
                 let digest = digest(&bytes);

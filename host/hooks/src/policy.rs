@@ -1,7 +1,7 @@
 //! What a site allows its plugins, whatever their manifests ask for.
 
 use crate::{
-    manifest::{Data, Instances, Manifest, covers},
+    manifest::{Data, Instances, Manifest, Run, covers},
     scope::Scope,
 };
 use serde::Deserialize;
@@ -44,14 +44,14 @@ pub struct Most {
 }
 
 impl Policy {
-    /// What a plugin with this manifest sees; nothing if it sees everything.
+    /// What a plugin with this manifest sees; nothing if it sees everything. Budgets that are as they are without a word are made to fit.
     ///
     /// # Errors
     /// The line of the manifest that asks for more than is allowed, and what would allow it.
-    pub(crate) fn admit(&self, manifest: &Manifest) -> Result<Option<Arc<Scope>>, String> {
+    pub(crate) fn admit(&self, manifest: &mut Manifest) -> Result<Option<Arc<Scope>>, String> {
         self.check_grants(manifest)?;
         self.check_data(&manifest.data)?;
-        self.check_run(manifest)?;
+        self.check_run(&mut manifest.run)?;
         Ok(Scope::of(&manifest.data, &self.data))
     }
 
@@ -83,23 +83,27 @@ impl Policy {
         }
     }
 
-    fn check_run(&self, manifest: &Manifest) -> Result<(), String> {
-        let (run, most) = (&manifest.run, &self.run);
+    fn check_run(&self, run: &mut Run) -> Result<(), String> {
+        let (most, usual) = (&self.run, Run::default());
         let budgets = [
-            ("memory_mib", run.memory_mib, most.memory_mib),
-            ("cpu_ms", run.cpu_ms, most.cpu_ms),
-            ("job_cpu_ms", run.job_cpu_ms, most.job_cpu_ms),
-            ("queue", run.queue, most.queue),
-            ("log_lines_per_second", run.log_lines_per_second, most.log_lines_per_second),
-            ("events_per_second", run.events_per_second, most.events_per_second),
-            ("kv_kib", run.kv_kib, most.kv_kib),
+            ("memory_mib", &mut run.memory_mib, usual.memory_mib, most.memory_mib),
+            ("cpu_ms", &mut run.cpu_ms, usual.cpu_ms, most.cpu_ms),
+            ("job_cpu_ms", &mut run.job_cpu_ms, usual.job_cpu_ms, most.job_cpu_ms),
+            ("queue", &mut run.queue, usual.queue, most.queue),
+            ("log_lines_per_second", &mut run.log_lines_per_second, usual.log_lines_per_second, most.log_lines_per_second),
+            ("events_per_second", &mut run.events_per_second, usual.events_per_second, most.events_per_second),
+            ("kv_kib", &mut run.kv_kib, usual.kv_kib, most.kv_kib),
         ];
-        for (name, asked, most) in budgets {
-            if let Some(most) = most.filter(|most| asked > *most) {
-                return Err(refused(&format!("run.{name} = {asked}"), &format!("policy.run.{name}, which is {most}")));
+        for (name, asked, usual, most) in budgets {
+            match most {
+                Some(most) if *asked > most && *asked == usual => *asked = most,
+                Some(most) if *asked > most => {
+                    return Err(refused(&format!("run.{name} = {asked}"), &format!("policy.run.{name}, which is {most}")));
+                }
+                _ => {}
             }
         }
-        if run.instances == Instances::PerLane && most.per_lane == Some(false) {
+        if run.instances == Instances::PerLane && self.run.per_lane == Some(false) {
             return Err(refused("run.instances = \"per-lane\"", "policy.run.per_lane"));
         }
         Ok(())
@@ -117,7 +121,7 @@ mod tests {
     use super::*;
 
     fn admit(policy: &str, manifest: &str) -> Result<Option<Arc<Scope>>, String> {
-        toml::from_str::<Policy>(policy).unwrap().admit(&Manifest::parse(manifest).unwrap())
+        toml::from_str::<Policy>(policy).unwrap().admit(&mut Manifest::parse(manifest).unwrap())
     }
 
     #[test]
@@ -152,5 +156,9 @@ mod tests {
     fn a_plugin_without_a_manifest_is_narrowed_too() {
         assert!(admit("[data]\nbodies = false", "").unwrap().is_some());
         assert!(admit("", "").unwrap().is_none());
+        let (policy, mut manifest) =
+            (Policy { run: Most { memory_mib: Some(8), ..Most::default() }, ..Policy::default() }, Manifest::default());
+        policy.admit(&mut manifest).unwrap();
+        assert_eq!((manifest.run.memory_mib, manifest.run.cpu_ms), (8, 50));
     }
 }
