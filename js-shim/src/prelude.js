@@ -272,10 +272,29 @@
 
   // ---- vendor: queued in the host, delivered by its workers ----
 
-  const text = (value) => (value === undefined ? '' : show(value));
+  const text = (value) => (value === undefined || value === null ? '' : show(value));
+  // NAME:BASE64, in which stand the host, the cluster and what else is of no use here, with dollar signs between them.
+  function ofCloud(id) {
+    const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+    let bits = '';
+    for (const c of id.slice(id.indexOf(':') + 1).replace(/=+$/, '')) bits += digits.indexOf(c).toString(2).padStart(6, '0');
+    const decoded = (bits.match(/.{8}/g) || []).map((byte) => String.fromCharCode(parseInt(byte, 2))).join('');
+    const [host, cluster] = decoded.split('$');
+    if (!host || !cluster) throw new Error('"' + id + '" is not a cloud ID');
+    return 'https://' + cluster + '.' + host;
+  }
   define('vendor', {
     slack(url, pretext, body, color) {
       native.action('slack', JSON.stringify({ url: text(url), pretext: text(pretext), text: text(body), color: text(color) }));
+    },
+    influxdb(url, token, org, bucket, measurement, fields, tags) {
+      const point = { measurement: text(measurement), fields: fields || {}, tags: tags || {} };
+      native.action('influxdb', JSON.stringify({ url: text(url), token: text(token), org: text(org), bucket: text(bucket), ...point }));
+    },
+    elastic(url, index, document, username, password, cloudID, apiKey, serviceToken) {
+      const args = { url: text(url) || (cloudID ? ofCloud(text(cloudID)) : ''), index: text(index), document };
+      const credentials = { username: text(username), password: text(password), apiKey: text(apiKey), serviceToken: text(serviceToken) };
+      native.action('elastic', JSON.stringify({ ...args, ...credentials }));
     },
     webhook(method, url, body, headers) {
       native.action('webhook', JSON.stringify({ method: text(method), url: text(url), body: text(body), headers: headers || {} }));

@@ -73,6 +73,13 @@ const NEEDS: &[Need] = &[
         otherwise: "install curl",
     },
     Need {
+        what: "VictoriaMetrics (a sink in the tests)",
+        level: Level::Test,
+        met: || has("victoria-metrics"),
+        packages: &["victoria-metrics"],
+        otherwise: "install VictoriaMetrics so that `victoria-metrics` is on the PATH",
+    },
+    Need {
         what: "valgrind (to count instructions)",
         level: Level::Bench,
         met: || has("valgrind"),

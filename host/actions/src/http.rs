@@ -4,15 +4,20 @@
 //! what failed is sorted into an [`Outcome`].
 
 use crate::{Clock, Outcome};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use hookline_item::Timestamp;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{Request, StatusCode, Uri, header};
+use hyper::{
+    Request, StatusCode, Uri,
+    header::{self, HeaderValue},
+};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::{
     error::Error,
     fmt,
@@ -187,6 +192,54 @@ pub(crate) fn parse_url(text: &str) -> Result<Uri, Outcome> {
         Some(authority) if authority.host().is_empty() => Err(bad("has no host")),
         _ => Ok(uri),
     }
+}
+
+/// The URL of something below `base`: each segment of the path, and each pair of the query whose value is not empty, percent-encoded.
+///
+/// # Errors
+/// As [`parse_url`]; a base with a query.
+pub(crate) fn below(base: &str, path: &[&str], query: &[(&str, &str)]) -> Result<Uri, Outcome> {
+    if parse_url(base)?.query().is_some() {
+        return Err(Outcome::Misconfigured("`url` has a query: give the server's address".into()));
+    }
+    let mut url = base.trim_end_matches('/').to_owned();
+    for segment in path {
+        url.extend(["/", &encoded(segment)]);
+    }
+    let mut separator = "?";
+    for (name, value) in query.iter().filter(|(_, value)| !value.is_empty()) {
+        url.extend([separator, name, "=", &encoded(value)]);
+        separator = "&";
+    }
+    parse_url(&url)
+}
+
+/// All but the unreserved characters percent-encoded (RFC 3986 §2.3).
+fn encoded(text: &str) -> String {
+    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// Credentials of the Basic scheme (RFC 7617).
+///
+/// # Errors
+/// A user name with a colon.
+pub(crate) fn basic(user: &str, password: &str) -> Result<HeaderValue, Outcome> {
+    if user.contains(':') {
+        return Err(Outcome::Misconfigured("`username` has a colon, which Basic authentication cannot carry".into()));
+    }
+    secret(&format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))), "username")
+}
+
+/// A header's value that no log shows; `argument` is where it comes from.
+///
+/// # Errors
+/// It has control characters.
+pub(crate) fn secret(text: &str, argument: &str) -> Result<HeaderValue, Outcome> {
+    let bad = |_| Outcome::Misconfigured(format!("`{argument}` has control characters"));
+    let mut value = HeaderValue::from_str(text).map_err(bad)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// The error and what caused it: hyper's own words are only the outermost.

@@ -10,7 +10,9 @@
 
 mod action;
 mod clock;
+pub mod elastic;
 pub mod http;
+pub mod influxdb;
 pub mod log;
 mod registry;
 pub mod runner;

@@ -1,6 +1,6 @@
 //! The list of actions: the one place that names them all.
 
-use crate::{Action, LineSink, http::Client, log, slack, webhook};
+use crate::{Action, LineSink, elastic, http::Client, influxdb, log, slack, webhook};
 use std::sync::Arc;
 
 /// What actions are made of.
@@ -16,6 +16,8 @@ pub struct Setup {
 #[must_use]
 pub fn registry(setup: &Setup) -> Vec<Arc<dyn Action>> {
     vec![
+        Arc::new(elastic::Elastic::new(setup.client.clone())),
+        Arc::new(influxdb::Influxdb::new(setup.client.clone())),
         Arc::new(log::Log::new(setup.lines.clone())),
         Arc::new(slack::Slack::new(setup.client.clone())),
         Arc::new(webhook::Webhook::new(setup.client.clone())),
@@ -33,6 +35,6 @@ mod tests {
         assert!(names.iter().all(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase())));
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names, ["log", "slack", "webhook"]);
+        assert_eq!(names, ["elastic", "influxdb", "log", "slack", "webhook"]);
     }
 }

@@ -161,7 +161,7 @@ impl Manifest {
     /// The manifest of something that its user runs by hand and trusts: all environment values given to it, every action.
     #[must_use]
     pub fn trusted() -> Self {
-        let actions = ["slack", "webhook", "log"].map(|a| (a.to_owned(), vec!["*".to_owned()]));
+        let actions = ["elastic", "influxdb", "log", "slack", "webhook"].map(|a| (a.to_owned(), vec!["*".to_owned()]));
         Self { grants: Grants { env: vec!["*".to_owned()], actions: BTreeMap::from(actions) }, ..Self::default() }
     }
 }

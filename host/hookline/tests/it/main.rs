@@ -9,4 +9,5 @@ mod layers;
 mod live;
 mod plugins;
 mod schema;
+mod sinks;
 mod support;

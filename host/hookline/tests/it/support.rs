@@ -145,6 +145,12 @@ pub(crate) fn get_json(url: &str, path: &str, kfl: &str) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{path}: {e}: {}", String::from_utf8_lossy(&output.stdout)))
 }
 
+/// What a server answers to a GET; nothing if it does not.
+pub(crate) fn get(url: &str, path: &str) -> Option<String> {
+    let output = Command::new("curl").args(["-sS", "--globoff", "--fail", &format!("{url}{path}")]).output().unwrap();
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// Whether this process may capture on loopback; says so where it may not.
 pub(crate) fn may_capture() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();

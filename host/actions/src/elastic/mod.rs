@@ -1,0 +1,63 @@
+//! `elastic`: a document in an index of Elasticsearch or OpenSearch
+//! (<https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-create>).
+//!
+//! Arguments: `url`, the cluster's; `index`; `document`, an object; `id`, left out for the event's; and one of `apiKey`, `serviceToken`, or
+//! `username` with `password`. A document is created, not replaced: a repeated delivery finds it there, and that is as good.
+
+mod request;
+
+use crate::{
+    Action, Handling, Outcome,
+    http::{Answer, Client, Redacted},
+};
+use hookline_bus::Event;
+
+/// The Elasticsearch action.
+pub struct Elastic {
+    client: Client,
+}
+
+impl Elastic {
+    /// Sends through `client`.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+}
+
+impl Action for Elastic {
+    fn name(&self) -> &'static str {
+        "elastic"
+    }
+
+    fn handle<'a>(&'a self, event: &'a Event) -> Handling<'a> {
+        Box::pin(self.client.deliver(request::build(event), sort))
+    }
+}
+
+fn sort(answer: &Answer, shown: &Redacted) -> Outcome {
+    match answer.status.as_u16() {
+        // There is a document of this id: ours, of an attempt whose answer did not come.
+        409 => Outcome::Delivered,
+        401 | 403 => Outcome::Misconfigured(format!("{shown}: answered {}: the credentials do not allow it", answer.status)),
+        404 => Outcome::Misconfigured(format!("{shown}: answered {}: there is no such index, and it is not made by itself", answer.status)),
+        _ => answer.outcome(shown),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use hyper::StatusCode;
+
+    #[test]
+    fn answers_are_sorted() {
+        let shown = Redacted("https://es:9200/i/_create/e1".parse().unwrap());
+        let outcome =
+            |status| sort(&Answer { status: StatusCode::from_u16(status).unwrap(), retry_after: None, body: Bytes::new() }, &shown);
+        assert_eq!([outcome(201), outcome(409)], [Outcome::Delivered, Outcome::Delivered]);
+        assert!([401, 403, 404].into_iter().all(|status| matches!(outcome(status), Outcome::Misconfigured(_))));
+        assert!(matches!(outcome(400), Outcome::Permanent(_)) && matches!(outcome(429), Outcome::Retry { .. }));
+    }
+}

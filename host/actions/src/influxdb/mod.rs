@@ -1,0 +1,65 @@
+//! `influxdb`: a point of InfluxDB's line protocol (<https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/>).
+//!
+//! Arguments: `url`, the server's; `measurement`; `fields`, an object; `tags`, an object; and where it is written: `bucket` with `org` and
+//! `token` (version 2, `/api/v2/write`), or `db` with `rp`, `username` and `password` (version 1, `/write`). Numbers are floats, so that a
+//! field keeps its type; `null` is left out. The point's time is the event's to the millisecond; below, it tells events of one millisecond
+//! apart, since the server keeps one point of a series and time. A repeated delivery writes the same point again.
+
+mod request;
+
+use crate::{
+    Action, Handling, Outcome,
+    http::{Answer, Client, Redacted},
+};
+use hookline_bus::Event;
+
+/// The InfluxDB action.
+pub struct Influxdb {
+    client: Client,
+}
+
+impl Influxdb {
+    /// Sends through `client`.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+}
+
+impl Action for Influxdb {
+    fn name(&self) -> &'static str {
+        "influxdb"
+    }
+
+    fn handle<'a>(&'a self, event: &'a Event) -> Handling<'a> {
+        Box::pin(self.client.deliver(request::build(event), sort))
+    }
+}
+
+/// A wrong token and an unknown bucket are for whoever set it up.
+fn sort(answer: &Answer, shown: &Redacted) -> Outcome {
+    match answer.status.as_u16() {
+        401 | 403 => Outcome::Misconfigured(format!("{shown}: answered {}: the token or password does not allow it", answer.status)),
+        404 => Outcome::Misconfigured(format!("{shown}: answered {}: there is no such bucket, database or organisation", answer.status)),
+        _ => answer.outcome(shown),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use hyper::StatusCode;
+
+    #[test]
+    fn answers_are_sorted() {
+        let shown = Redacted("http://influx:8086/api/v2/write?bucket=b".parse().unwrap());
+        let outcome =
+            |status| sort(&Answer { status: StatusCode::from_u16(status).unwrap(), retry_after: None, body: Bytes::new() }, &shown);
+        assert_eq!(outcome(204), Outcome::Delivered);
+        assert!(matches!(outcome(401), Outcome::Misconfigured(reason) if reason.contains("token") && !reason.contains("bucket=b")));
+        assert!(matches!(outcome(404), Outcome::Misconfigured(_)));
+        assert!(matches!(outcome(400), Outcome::Permanent(_)));
+        assert!(matches!(outcome(429), Outcome::Retry { .. }) && matches!(outcome(500), Outcome::Retry { .. }));
+    }
+}
