@@ -96,7 +96,7 @@ impl Client {
     /// # Errors
     /// The outcome of an attempt that got no answer: a retry.
     async fn send(&self, mut request: Request<Full<Bytes>>, shown: &Redacted) -> Result<Answer, Outcome> {
-        request.headers_mut().entry(header::USER_AGENT).or_insert(header::HeaderValue::from_static(USER_AGENT));
+        request.headers_mut().entry(header::USER_AGENT).or_insert(HeaderValue::from_static(USER_AGENT));
         let deadline = Instant::now() + self.timeouts.request;
         let response = match timeout_at(deadline, self.inner.request(request)).await {
             Ok(Ok(response)) => response,

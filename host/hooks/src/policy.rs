@@ -21,7 +21,7 @@ pub struct Policy {
     pub run: Most,
 }
 
-/// The largest budgets that a manifest may ask for; see [`Run`](crate::Run).
+/// The largest budgets that a manifest may ask for; see [`Run`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Most {
