@@ -3,9 +3,10 @@
 //! Redirects are not followed: a plugin's grant names a host, and another host's `Location` must not widen it. Nothing here retries;
 //! what failed is sorted into an [`Outcome`].
 
-use crate::{Clock, Outcome};
+use crate::{Action, Clock, Handling, Outcome};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use hookline_bus::Event;
 use hookline_item::Timestamp;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{
@@ -79,7 +80,7 @@ impl Client {
     }
 
     /// Sends what an event asks for, if it asks for something that can be sent, and lets `sort` judge the answer.
-    pub(crate) async fn deliver(&self, request: Result<Request<Full<Bytes>>, Outcome>, sort: fn(&Answer, &Redacted) -> Outcome) -> Outcome {
+    async fn deliver(&self, request: Result<Request<Full<Bytes>>, Outcome>, sort: fn(&Answer, &Redacted) -> Outcome) -> Outcome {
         let request = match request {
             Ok(request) => request,
             Err(outcome) => return outcome,
@@ -118,6 +119,26 @@ impl Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("timeouts", &self.timeouts).finish_non_exhaustive()
+    }
+}
+
+/// An action that sends one request for each event.
+pub(crate) struct HttpAction {
+    pub(crate) name: &'static str,
+    pub(crate) client: Client,
+    /// Makes the request, or says what is wrong with the event's arguments.
+    pub(crate) build: fn(&Event) -> Result<Request<Full<Bytes>>, Outcome>,
+    /// Judges the answer.
+    pub(crate) sort: fn(&Answer, &Redacted) -> Outcome,
+}
+
+impl Action for HttpAction {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn handle<'a>(&'a self, event: &'a Event) -> Handling<'a> {
+        Box::pin(self.client.deliver((self.build)(event), self.sort))
     }
 }
 

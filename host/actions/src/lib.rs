@@ -10,14 +10,14 @@
 
 mod action;
 mod clock;
-pub mod elastic;
+mod elastic;
 pub mod http;
-pub mod influxdb;
+mod influxdb;
 pub mod log;
 mod registry;
 pub mod runner;
-pub mod slack;
-pub mod webhook;
+mod slack;
+mod webhook;
 
 pub use action::{Action, Handling, Outcome};
 pub use clock::{Clock, wall_clock};

@@ -16,11 +16,11 @@ pub struct Setup {
 #[must_use]
 pub fn registry(setup: &Setup) -> Vec<Arc<dyn Action>> {
     vec![
-        Arc::new(elastic::Elastic::new(setup.client.clone())),
-        Arc::new(influxdb::Influxdb::new(setup.client.clone())),
+        Arc::new(elastic::action(setup.client.clone())),
+        Arc::new(influxdb::action(setup.client.clone())),
         Arc::new(log::Log::new(setup.lines.clone())),
-        Arc::new(slack::Slack::new(setup.client.clone())),
-        Arc::new(webhook::Webhook::new(setup.client.clone())),
+        Arc::new(slack::action(setup.client.clone())),
+        Arc::new(webhook::action(setup.client.clone())),
     ]
 }
 

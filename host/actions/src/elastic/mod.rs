@@ -7,32 +7,13 @@
 mod request;
 
 use crate::{
-    Action, Handling, Outcome,
-    http::{Answer, Client, Redacted},
+    Outcome,
+    http::{Answer, Client, HttpAction, Redacted},
 };
-use hookline_bus::Event;
 
-/// The Elasticsearch action.
-pub struct Elastic {
-    client: Client,
-}
-
-impl Elastic {
-    /// Sends through `client`.
-    #[must_use]
-    pub fn new(client: Client) -> Self {
-        Self { client }
-    }
-}
-
-impl Action for Elastic {
-    fn name(&self) -> &'static str {
-        "elastic"
-    }
-
-    fn handle<'a>(&'a self, event: &'a Event) -> Handling<'a> {
-        Box::pin(self.client.deliver(request::build(event), sort))
-    }
+/// The Elasticsearch action, which sends through `client`.
+pub(crate) fn action(client: Client) -> HttpAction {
+    HttpAction { name: "elastic", client, build: request::build, sort }
 }
 
 fn sort(answer: &Answer, shown: &Redacted) -> Outcome {

@@ -8,32 +8,13 @@
 mod request;
 
 use crate::{
-    Action, Handling, Outcome,
-    http::{Answer, Client, Redacted},
+    Outcome,
+    http::{Answer, Client, HttpAction, Redacted},
 };
-use hookline_bus::Event;
 
-/// The InfluxDB action.
-pub struct Influxdb {
-    client: Client,
-}
-
-impl Influxdb {
-    /// Sends through `client`.
-    #[must_use]
-    pub fn new(client: Client) -> Self {
-        Self { client }
-    }
-}
-
-impl Action for Influxdb {
-    fn name(&self) -> &'static str {
-        "influxdb"
-    }
-
-    fn handle<'a>(&'a self, event: &'a Event) -> Handling<'a> {
-        Box::pin(self.client.deliver(request::build(event), sort))
-    }
+/// The InfluxDB action, which sends through `client`.
+pub(crate) fn action(client: Client) -> HttpAction {
+    HttpAction { name: "influxdb", client, build: request::build, sort }
 }
 
 /// A wrong token and an unknown bucket are for whoever set it up.

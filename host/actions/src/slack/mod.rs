@@ -7,32 +7,13 @@
 mod request;
 
 use crate::{
-    Action, Handling, Outcome,
-    http::{Answer, Client, Redacted},
+    Outcome,
+    http::{Answer, Client, HttpAction, Redacted},
 };
-use hookline_bus::Event;
 
-/// The Slack action.
-pub struct Slack {
-    client: Client,
-}
-
-impl Slack {
-    /// Sends through `client`.
-    #[must_use]
-    pub fn new(client: Client) -> Self {
-        Self { client }
-    }
-}
-
-impl Action for Slack {
-    fn name(&self) -> &'static str {
-        "slack"
-    }
-
-    fn handle<'a>(&'a self, event: &'a Event) -> Handling<'a> {
-        Box::pin(self.client.deliver(request::build(event), sort))
-    }
+/// The Slack action, which sends through `client`.
+pub(crate) fn action(client: Client) -> HttpAction {
+    HttpAction { name: "slack", client, build: request::build, sort }
 }
 
 /// Words that mean that the webhook or its channel has to be looked after

@@ -5,31 +5,9 @@
 
 mod request;
 
-use crate::{
-    Action, Handling,
-    http::{Answer, Client},
-};
-use hookline_bus::Event;
+use crate::http::{Answer, Client, HttpAction};
 
-/// The webhook action.
-pub struct Webhook {
-    client: Client,
-}
-
-impl Webhook {
-    /// Sends through `client`.
-    #[must_use]
-    pub fn new(client: Client) -> Self {
-        Self { client }
-    }
-}
-
-impl Action for Webhook {
-    fn name(&self) -> &'static str {
-        "webhook"
-    }
-
-    fn handle<'a>(&'a self, event: &'a Event) -> Handling<'a> {
-        Box::pin(self.client.deliver(request::build(event), Answer::outcome))
-    }
+/// The webhook action, which sends through `client`.
+pub(crate) fn action(client: Client) -> HttpAction {
+    HttpAction { name: "webhook", client, build: request::build, sort: Answer::outcome }
 }

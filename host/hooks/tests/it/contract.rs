@@ -1,6 +1,6 @@
-//! The page about the contract, made of `wit/`.
+//! The contract in `wit/`: the page about it, and that what was released of it stays as it was.
 
-use std::{fmt::Write as _, path::Path};
+use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 use wit_parser::{Docs, Function, Handle, Interface, Resolve, Type, TypeDefKind, TypeId, WorldItem};
 
 /// Writes the page with BLESS=1, else compares.
@@ -34,6 +34,61 @@ fn generated_contract_page() {
     } else {
         assert_eq!(std::fs::read_to_string(&file).unwrap(), page, "{} is not what wit/ says: run `cargo xtask gen`", file.display());
     }
+}
+
+/// A plugin that was built against a released version finds every interface, type and function as it was: components match exactly.
+#[test]
+fn what_was_released_is_there_unchanged() {
+    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
+    let now = definitions(&wit);
+    let mut versions = 0;
+    for version in std::fs::read_dir(wit.join("released")).unwrap() {
+        let folder = version.unwrap().path();
+        for (name, was) in definitions(&folder) {
+            let is = now.get(&name).map_or("nothing", String::as_str);
+            assert_eq!(is, was, "{name} of {} was changed: plugins built against it would not load any more", folder.display());
+        }
+        versions += 1;
+    }
+    assert!(versions > 0 && now.len() > 60, "{versions} versions, {} definitions", now.len());
+}
+
+/// What a folder defines, by name: each type with its members, each function with its signature, each part of each world.
+fn definitions(folder: &Path) -> BTreeMap<String, String> {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(folder).unwrap();
+    let package = &resolve.packages[package];
+    let mut all = BTreeMap::new();
+    for (interface, id) in &package.interfaces {
+        let Interface { types, functions, .. } = &resolve.interfaces[*id];
+        all.extend(types.iter().map(|(name, id)| (format!("{interface}.{name}"), definition(&resolve, &resolve.types[*id].kind))));
+        all.extend(functions.iter().map(|(name, function)| (format!("{interface}.{name}"), signature(&resolve, function))));
+    }
+    for (name, id) in &package.worlds {
+        let world = &resolve.worlds[*id];
+        for (direction, items) in [("imports", &world.imports), ("exports", &world.exports)] {
+            let interfaces = items.values().filter_map(|item| match item {
+                WorldItem::Interface { id, .. } => resolve.interfaces[*id].name.clone(),
+                _ => None,
+            });
+            all.extend(interfaces.map(|interface| (format!("{name} {direction} {interface}"), "it".to_owned())));
+        }
+    }
+    all
+}
+
+fn definition(resolve: &Resolve, kind: &TypeDefKind) -> String {
+    let case = |name: &str, ty: Option<&Type>| ty.map_or_else(|| name.to_owned(), |ty| format!("{name}: {}", shown(resolve, ty)));
+    let (kind, members): (&str, Vec<String>) = match kind {
+        TypeDefKind::Record(r) => ("record", r.fields.iter().map(|f| case(&f.name, Some(&f.ty))).collect()),
+        TypeDefKind::Variant(v) => ("variant", v.cases.iter().map(|c| case(&c.name, c.ty.as_ref())).collect()),
+        TypeDefKind::Enum(e) => ("enum", e.cases.iter().map(|c| c.name.clone()).collect()),
+        TypeDefKind::Flags(f) => ("flags", f.flags.iter().map(|f| f.name.clone()).collect()),
+        TypeDefKind::Resource => ("resource", Vec::new()),
+        TypeDefKind::Type(ty) => ("type", vec![shown(resolve, ty)]),
+        other => panic!("a released type may not be {other:?}: teach this test what it consists of"),
+    };
+    format!("{kind} {{ {} }}", members.join(", "))
 }
 
 fn interface(page: &mut String, resolve: &Resolve, name: &str, interface: &Interface) {

@@ -24,6 +24,20 @@ fn an_alert_tells_what_it_is_about() {
     assert_eq!(status.hooks, ["items", "packets", "query", "timer", "state"]);
 }
 
+/// The files of plugins that were built against released versions of the contract run as they are.
+#[test]
+fn plugins_of_released_versions_run() {
+    let (host, kept) = host();
+    host.load("old", Code::Wasm(guest("tests/guests/released/0.1.0/http-errors.wasm")), manifest("")).unwrap();
+    host.load("old-reader", Code::Wasm(guest("tests/guests/released/0.1.0/item-reader.wasm")), manifest("[config]\nmode = \"json\"\n"))
+        .unwrap();
+    feed(&host, &[200, 503]);
+    let titles: Vec<_> = kept.events.lock().unwrap().iter().filter(|e| e.kind == Kind::Alert).map(|e| e.data["title"].clone()).collect();
+    assert_eq!(titles, ["503 from shop: GET /1"]);
+    let counts = status(&host, "old-reader").counts;
+    assert_eq!((counts.delivered, counts.failed), (2, 0));
+}
+
 #[test]
 fn misbehaving_plugins_harm_nobody_else() {
     let (host, kept) = host();
