@@ -59,6 +59,13 @@ const NEEDS: &[Need] = &[
         otherwise: "install clang 19 with libclang, lld, llvm-ar and wasi-libc",
     },
     Need {
+        what: "a C++ library for WASI (plugins in C++)",
+        level: Level::Test,
+        met: || Path::new("/usr/lib/wasm32-wasi/libc++.a").exists(),
+        packages: &["libc++-19-dev-wasm32", "libc++abi-19-dev-wasm32"],
+        otherwise: "install libc++ for WebAssembly",
+    },
+    Need {
         what: "Chromium (the dashboard's tests)",
         level: Level::Test,
         met: || has("chromium"),

@@ -402,4 +402,6 @@ pub(crate) enum Language {
     Js,
     /// C, with the SDK beside it; built by clang.
     C,
+    /// C++, with the SDK beside it; built by clang.
+    Cpp,
 }

@@ -1,4 +1,4 @@
-//! `hookline plugin build`: a folder with a plugin in Rust or C to a component.
+//! `hookline plugin build`: a folder with a plugin in Rust, C or C++ to a component.
 
 use crate::{
     error::{Hint, usage},
@@ -18,13 +18,14 @@ const TARGET: &str = "wasm32-unknown-unknown";
 pub(crate) fn run(dir: &Path) -> anyhow::Result<()> {
     let (name, component) = match fs::read_to_string(dir.join("Cargo.toml")) {
         Ok(manifest) => rust(dir, &manifest)?,
-        Err(_) if !sources(dir, "c").is_empty() => c(dir)?,
+        Err(_) if !sources(dir, "cpp").is_empty() => clang(dir, CPP)?,
+        Err(_) if !sources(dir, "c").is_empty() => clang(dir, C)?,
         Err(_) if !sources(dir, "js").is_empty() => {
             return Err(usage(format!("{}: a script needs no building; try `hookline plugin test`", dir.display())));
         }
         Err(e) => {
-            let what = "give the folder of a plugin in Rust or C (see `hookline plugin new`)";
-            return Err(usage(format!("{}: {e}, and there are no .c files; {what}", dir.join("Cargo.toml").display())));
+            let what = "give the folder of a plugin in Rust, C or C++ (see `hookline plugin new`)";
+            return Err(usage(format!("{}: {e}, and there are no .c or .cpp files; {what}", dir.join("Cargo.toml").display())));
         }
     };
     let file = dir.join(format!("{name}.wasm"));
@@ -52,25 +53,50 @@ fn rust(dir: &Path, manifest: &str) -> anyhow::Result<Built> {
     Ok((name, hookline_hooks::encode_component(&bytes).map_err(anyhow::Error::msg)?))
 }
 
-/// Every .c file of the folder and of the SDK's copy in it, by clang and WASI's C library.
-fn c(dir: &Path) -> anyhow::Result<Built> {
+/// A language that clang compiles.
+#[derive(Clone, Copy)]
+struct Clang {
+    /// How its files end, besides those in C.
+    ending: &'static str,
+    options: &'static [&'static str],
+    /// Debian's packages.
+    packages: &'static str,
+}
+
+const C: Clang = Clang { ending: "c", options: &[], packages: "clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32" };
+const CPP: Clang = Clang {
+    ending: "cpp",
+    // Debian's libc++ for WebAssembly throws nothing.
+    options: &["-fno-exceptions", "-lc++", "-lc++abi"],
+    packages: "clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 libc++-19-dev-wasm32 libc++abi-19-dev-wasm32",
+};
+
+/// Every source file of the folder, and those in C of the SDK's copy in it, by clang and WASI's C library.
+fn clang(dir: &Path, language: Clang) -> anyhow::Result<Built> {
     let dir = dir.canonicalize()?;
     let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let sdk = dir.join("hookline-sdk");
     let out = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
-    let hint =
-        || Hint("install clang 19 with lld and wasi-libc: apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32".to_owned());
+    let hint = || Hint(format!("install clang 19 with what it needs for WebAssembly: apt-get install {}", language.packages));
+    let mut files = sources(&dir, "c");
+    if language.ending != "c" {
+        files.extend(sources(&dir, language.ending));
+    }
+    files.extend(sources(&sdk, "c"));
     let status = Command::new("clang-19")
         .args(["--target=wasm32-wasi", "-O2", "-mexec-model=reactor", "-Wall", "-Wl,--strip-all", "-I"])
         .arg(&sdk)
-        .args(sources(&dir, "c").iter().chain(&sources(&sdk, "c")))
+        .args(files)
+        .args(language.options)
         .arg("-o")
         .arg(out.path())
         .status()
         .context("cannot start clang-19")
         .map_err(|e| e.context(hint()))?;
     if !status.success() {
-        anyhow::bail!("clang-19 ended with {status}");
+        let failed = anyhow::Error::msg(format!("clang-19 ended with {status}"));
+        let has_library = language.ending == "c" || Path::new(toolchain::WASI_LIBC).join("libc++.a").exists();
+        return Err(if has_library { failed } else { failed.context(hint()) });
     }
     let module = fs::read(out.path()).context("clang-19 made no module")?;
     Ok((name, hookline_hooks::encode_c_module(&module).map_err(anyhow::Error::msg)?))

@@ -15,14 +15,16 @@ const SDK: &[(&str, &str)] = &[
     ("wit/plugin.wit", include_str!("../../../../wit/plugin.wit")),
 ];
 const SDK_MANIFEST: &str = include_str!("../../../../sdk/rust/Cargo.toml");
-/// The same for C.
+/// The same for C and C++.
 const C_SDK: &[(&str, &str)] = &[
     ("hookline.c", include_str!("../../../../sdk/c/hookline.c")),
     ("hookline.h", include_str!("../../../../sdk/c/hookline.h")),
     ("hookline_sdk.c", include_str!("../../../../sdk/c/hookline_sdk.c")),
     ("hookline_sdk.h", include_str!("../../../../sdk/c/hookline_sdk.h")),
+    ("hookline_sdk.hpp", include_str!("../../../../sdk/c/hookline_sdk.hpp")),
 ];
 const C: &str = include_str!("templates/hook.c");
+const CPP: &str = include_str!("templates/hook.cpp");
 const RUST: &str = include_str!("templates/lib.rs");
 const JS: &str = include_str!("templates/script.js");
 const MANIFEST: &str = include_str!("templates/manifest.toml");
@@ -44,8 +46,9 @@ pub(crate) fn run(dir: &Path, language: Language) -> anyhow::Result<()> {
             write_rust(dir, &name)?;
             build()
         }
-        Language::C => {
-            write(&dir.join(format!("{name}.c")), C)?;
+        Language::C | Language::Cpp => {
+            let (ending, text) = if language == Language::C { ("c", C) } else { ("cpp", CPP) };
+            write(&dir.join(format!("{name}.{ending}")), text)?;
             C_SDK.iter().try_for_each(|(file, text)| write(&dir.join("hookline-sdk").join(file), text))?;
             build()
         }

@@ -90,12 +90,21 @@ fn a_new_rust_plugin_builds_and_works() {
     assert!(ended.out.contains("500 on GET /comment/"), "{}", ended.out);
 }
 
-/// The same hook in each language says the same.
 #[test]
 fn a_new_c_plugin_builds_and_works() {
+    builds_and_says_the_same("c");
+}
+
+#[test]
+fn a_new_cpp_plugin_builds_and_works() {
+    builds_and_says_the_same("cpp");
+}
+
+/// The same hook in each language says the same.
+fn builds_and_says_the_same(language: &str) {
     let dir = tempfile::tempdir().unwrap();
     let new = dir.path().join("my-hook").display().to_string();
-    assert_eq!(hookline(&["plugin", "new", &new, "--lang", "c"]).code, Some(0));
+    assert_eq!(hookline(&["plugin", "new", &new, "--lang", language]).code, Some(0));
     let built = hookline(&["plugin", "build", &new]);
     assert_eq!((built.code, built.err.as_str()), (Some(0), ""), "it is built without a warning");
     let ended = hookline(&["plugin", "test", &format!("{new}/my-hook.wasm"), "--read", &capture("demo/webapp.pcap")]);
