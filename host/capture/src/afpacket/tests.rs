@@ -174,3 +174,41 @@ fn the_vlan_tag_that_the_kernel_takes_off_is_kept() {
         ours && f.vlan == Some(77)
     }));
 }
+
+/// The kernel checks programs when they are attached, and drops by them: of two sockets' datagrams only those come that are asked for.
+#[test]
+fn the_kernel_leaves_out_what_the_filter_does() {
+    if loopback().is_none() {
+        return;
+    }
+    let sockets = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+    let [wanted, other] = sockets.each_ref().map(|socket| socket.local_addr().unwrap());
+    let ports = || Some([wanted.port()].into());
+    let addresses = || Some(["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()].into());
+    let elsewhere = Some(["10.255.255.1".parse().unwrap(), "2001:db8::1".parse().unwrap()].into());
+    let every_value = || Some((1..=100).collect());
+    let table = [
+        (PacketFilter { ports: ports(), tunnel_ports: &[4789], ..PacketFilter::default() }, true, false),
+        (PacketFilter { ports: ports(), addresses: addresses(), ..PacketFilter::default() }, true, false),
+        (PacketFilter { addresses: addresses(), ..PacketFilter::default() }, true, true),
+        (PacketFilter { addresses: elsewhere, ..PacketFilter::default() }, false, false),
+        (PacketFilter { ports: ports(), vlans: Some([0].into()), ..PacketFilter::default() }, true, false),
+        (PacketFilter { ports: every_value(), addresses: addresses(), vlans: every_value(), tunnel_ports: &[4789, 8472] }, false, false),
+    ];
+    for (filter, expected, expected_of_other) in table {
+        let options = AfPacketOptions { ring_bytes: 2 << 20, filter: filter.clone(), ..AfPacketOptions::default() };
+        let mut source = AfPacket::open("lo", &options).unwrap();
+        for (from, to) in [(&sockets[1], other), (&sockets[0], wanted)] {
+            from.send_to(b"hookline filter test", to).unwrap();
+        }
+        let mut seen = [false; 2];
+        drain_until(&mut source, |frame| {
+            if let Ok(Payload::Udp(datagram)) = decode(&frame).map(|packet| packet.payload) {
+                seen[0] |= datagram.dst_port == wanted.port();
+                seen[1] |= datagram.dst_port == other.port();
+            }
+            seen == [expected, expected_of_other] && expected
+        });
+        assert_eq!(seen, [expected, expected_of_other], "{filter:?}");
+    }
+}
