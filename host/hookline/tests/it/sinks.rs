@@ -1,33 +1,23 @@
 //! What scripts send, at the sinks: real servers where there are packages of them, else an HTTP server that tells what it was sent.
 
-use crate::support::{capture, get, hookline, until};
+use crate::support::{Ended, Killed, capture, get, hookline, until};
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpListener},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
     time::Duration,
 };
 
-/// A server that is killed with its test.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// VictoriaMetrics, which takes InfluxDB's line protocol of both versions.
-fn victoria_metrics(folder: &std::path::Path) -> (Server, String) {
+fn victoria_metrics(folder: &std::path::Path) -> (Killed, String) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut command = Command::new("victoria-metrics");
     command.arg(format!("-storageDataPath={}", folder.display())).arg(format!("-httpListenAddr=127.0.0.1:{port}"));
     let child = command.arg("-retentionPeriod=100y").stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-    let server = Server(child.expect("run `cargo xtask setup`, which installs VictoriaMetrics"));
+    let server = Killed(child.expect("run `cargo xtask setup`, which installs VictoriaMetrics"));
     let url = format!("http://127.0.0.1:{port}");
     until(|| get(&url, "/health").filter(|answer| answer.contains("OK")));
     (server, url)
@@ -60,7 +50,7 @@ fn stand_in(statuses: &'static [&'static str]) -> (SocketAddr, Receiver<String>)
     (addr, receiver)
 }
 
-fn run_script(text: &str, env: &str) -> crate::support::Ended {
+fn run_script(text: &str, env: &str) -> Ended {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("sink.js");
     fs::write(&script, text).unwrap();

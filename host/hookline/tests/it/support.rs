@@ -79,9 +79,20 @@ pub(crate) fn compare(file: &Path, actual: &str) {
     );
 }
 
+/// A program that does not outlive its test, however that ends.
+pub(crate) struct Killed(pub(crate) Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A program that goes on until it is told to stop.
 pub(crate) struct Running {
-    child: Child,
+    child: Killed,
     /// Of its dashboard.
     pub(crate) url: String,
     errors: JoinHandle<String>,
@@ -90,7 +101,8 @@ pub(crate) struct Running {
 impl Running {
     /// Starts `hookline`, and waits until it says where its dashboard is.
     pub(crate) fn start(args: &[&str]) -> Self {
-        let mut child = Command::new(BINARY).args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let child = Command::new(BINARY).args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = Killed(child.unwrap());
         let (found, url) = channel();
         let watch = |stream: Box<dyn Read + Send>, found: Sender<String>| {
             std::thread::spawn(move || {
@@ -105,20 +117,17 @@ impl Running {
                 all
             })
         };
-        watch(Box::new(child.stdout.take().unwrap()), found.clone());
-        let errors = watch(Box::new(child.stderr.take().unwrap()), found);
-        let url = url.recv_timeout(DEADLINE).unwrap_or_else(|_| {
-            let _ = child.kill();
-            panic!("{args:?} does not start")
-        });
+        watch(Box::new(child.0.stdout.take().unwrap()), found.clone());
+        let errors = watch(Box::new(child.0.stderr.take().unwrap()), found);
+        let url = url.recv_timeout(DEADLINE).unwrap_or_else(|_| panic!("{args:?} does not start"));
         Self { child, url, errors }
     }
 
     /// Ctrl-C, and what becomes of it.
     pub(crate) fn stop(mut self) -> Ended {
-        let pid = self.child.id().to_string();
+        let pid = self.child.0.id().to_string();
         assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-        let status = self.child.wait().unwrap();
+        let status = self.child.0.wait().unwrap();
         Ended { code: status.code(), out: String::new(), err: self.errors.join().unwrap() }
     }
 }
