@@ -22,6 +22,8 @@ pub(crate) struct Scope {
 
 /// Fields of a request or response in which header fields stand by name.
 const HEADERS: &[&str] = &["headers", "trailers"];
+/// An object in a request or a response with contents of its own.
+const GRPC: &str = "grpc";
 /// Header fields as pairs.
 const HEADER_LIST: &str = "headerList";
 /// Responses before the final one, with headers of their own.
@@ -76,7 +78,10 @@ impl Scope {
         if plan.fields.is_empty() && plan.bodies {
             return Err("it cannot be told which fields this filter reads, and the plugin does not see all".to_owned());
         }
-        plan.fields.iter().filter_map(|field| field.parse().ok()).try_for_each(|path| self.check_path(&path))
+        plan.fields.iter().try_for_each(|field| match field.parse() {
+            Ok(path) => self.check_path(&path),
+            Err(e) => Err(format!("{field} cannot be looked at: {e}")),
+        })
     }
 
     /// Refuses a field that is not seen, or may not be.
@@ -104,6 +109,7 @@ impl Scope {
             [Step::Name(name), ..] if !self.bodies && CONTENTS.contains(&name.as_str()) => {
                 Some("`data.bodies`, in the manifest and in the site's policy")
             }
+            [Step::Name(name), below @ ..] if name == GRPC => self.missing(below),
             [Step::Name(name), Step::Name(field), ..] if HEADERS.contains(&name.as_str()) => self.denies(field).then_some(headers),
             [Step::Name(name), _, ..] if HEADERS.contains(&name.as_str()) || name == INTERIM => denies_some.then_some(headers),
             [Step::Name(name), ..] if name == COOKIES => self.denies_cookies().then_some(headers),
@@ -128,7 +134,7 @@ impl Scope {
             Within::Half if name == COOKIES && self.denies_cookies() => return Value::Absent,
             Within::Half if HEADERS.contains(&name) => Within::Headers,
             Within::Half if name == HEADER_LIST => Within::HeaderList,
-            Within::Half if name == INTERIM => Within::Half,
+            Within::Half if name == INTERIM || name == GRPC => Within::Half,
             Within::Headers if self.denies(name) => return Value::Absent,
             _ => return value,
         };
@@ -156,15 +162,16 @@ impl Scope {
     }
 }
 
+/// A side of an exchange, or the message of a protocol without exchanges.
 fn is_half(name: &str) -> bool {
-    matches!(name, "request" | "response")
+    matches!(name, "request" | "response" | "data")
 }
 
 /// Where in an item a value stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Within {
     Item,
-    /// A request or a response, also an interim one.
+    /// A request, a response (also an interim one), or what is neither.
     Half,
     Headers,
     HeaderList,
@@ -274,6 +281,22 @@ mod tests {
             hidden.parse::<Path>().unwrap().visit(view.as_ref(), &mut |_| found += 1);
             assert_eq!(found, 0, "{hidden}");
         }
+    }
+
+    /// WebSocket and server-sent events are no exchanges; gRPC has messages of its own.
+    #[test]
+    fn contents_are_hidden_in_every_kind_of_item() {
+        let item = r#"{"protocol":{"name":"ws"},"data":{"payload":"secret","data":"secret","firstBytes":{"client":"secret"},"opCode":"Text"},
+            "request":{"grpc":{"messages":[{"text":"secret"}],"messageCount":1},"will":{"payload":"secret"},"copy":{"data":"secret"}}}"#;
+        let item: Shown = Arc::new(serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(item).unwrap());
+        let scope = scope(false, &[], &[]);
+        let seen: serde_json::Value = serde_json::from_str(&json::to_string(scope.view(&item).as_ref())).unwrap();
+        let want = serde_json::json!({"protocol": {"name": "ws"}, "data": {"opCode": "Text"}, "request": {"grpc": {"messageCount": 1}}});
+        assert_eq!(seen, want);
+        for hidden in ["data.payload", "data.data", "request.grpc.messages[0].text", "data.*", "request.will.payload"] {
+            assert!(scope.check_path(&hidden.parse().unwrap()).is_err(), "{hidden}");
+        }
+        assert!(scope.check_path(&"request.grpc.messageCount".parse().unwrap()).is_ok());
     }
 
     #[test]

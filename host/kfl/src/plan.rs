@@ -26,7 +26,7 @@ const PROTOCOLS: &[&str] = &["protocol.name", "protocol.abbr"];
 const PORTS: &[&str] = &["src.port", "dst.port"];
 const ADDRESSES: &[&str] = &["src.ip", "dst.ip"];
 const VLANS: &[&str] = &["capture.vlan.id"];
-/// Names of fields, mostly of requests and responses, in which contents of bodies and messages stand.
+/// Names of fields of requests, responses and `data` in which contents of bodies and messages stand.
 pub const CONTENTS: &[&str] = &[
     "content",
     "body",
@@ -41,6 +41,10 @@ pub const CONTENTS: &[&str] = &[
     "parameters",
     "entries",
     "changes",
+    "copy",
+    "data",
+    "firstBytes",
+    "will",
 ];
 
 pub(crate) fn of(expr: &Expr) -> Plan {
@@ -50,12 +54,22 @@ pub(crate) fn of(expr: &Expr) -> Plan {
     expr.walk(&mut |e| bodies |= matches!(e, Expr::Compat(..)));
     expr.paths(&mut |path| {
         let text = path.to_string();
-        let anywhere = path.steps.iter().any(|step| matches!(step, Step::Each | Step::Deep(_)));
-        bodies |= anywhere || text.split(['.', '[']).skip(1).any(|name| CONTENTS.contains(&name));
+        bodies |= match path.steps.split_first() {
+            Some((Step::Name(_), below)) => below.iter().any(may_be_contents),
+            _ => true,
+        };
         fields.insert(text);
     });
     let one_of = |paths| required(expr, paths);
     Plan { protocols: one_of(PROTOCOLS), ports: one_of(PORTS), addresses: one_of(ADDRESSES), vlans: one_of(VLANS), fields, bodies }
+}
+
+fn may_be_contents(step: &Step) -> bool {
+    match step {
+        Step::Name(name) => CONTENTS.contains(&name.as_str()),
+        Step::Each | Step::Deep(_) => true,
+        Step::Index(_) => false,
+    }
 }
 
 impl Plan {

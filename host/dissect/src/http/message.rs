@@ -88,8 +88,7 @@ impl Part {
 
     /// Looks for events in the body of a response to a request for `path`, if it is an event stream that can be read as it comes.
     pub(super) fn listen(&mut self, path: impl FnOnce() -> String) {
-        let mime_type = self.head.value("content-type").and_then(|t| t.split(|b| *b == b';').next()).unwrap_or_default();
-        if mime_type.trim_ascii().eq_ignore_ascii_case(b"text/event-stream") && self.head.value("content-encoding").is_none() {
+        if graphql::mime_type(self).eq_ignore_ascii_case(b"text/event-stream") && self.head.value("content-encoding").is_none() {
             self.events = Some(Box::new(Events::new(path(), self.json_rules.clone())));
         }
     }

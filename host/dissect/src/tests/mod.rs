@@ -102,7 +102,7 @@ fn without_contents(item: &serde_json::Value) -> serde_json::Value {
     let mut item = item.clone();
     for half in ["request", "response"] {
         if let Some(half) = item.get_mut(half).and_then(|half| half.as_object_mut()) {
-            half.retain(|name, _| !["content", "body", "postData", "graphql", "payload", "messages", "document"].contains(&name.as_str()));
+            half.retain(|name, _| !["content", "body", "postData", "graphql"].contains(&name.as_str()));
         }
     }
     item
