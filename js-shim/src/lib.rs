@@ -14,9 +14,9 @@ mod bindings {
 
 use bindings::{
     exports::hookline::hooks::{
-        items_hook, lifecycle, packets_hook,
+        flows_hook, hub_hook, items_hook, lifecycle, packets_hook,
         query_hook::{self, Verdict},
-        state_hook, timer_hook,
+        results_hook, state_hook, timer_hook,
     },
     hookline::hooks::{
         batch::ItemBatch,
@@ -234,6 +234,22 @@ impl timer_hook::Guest for Shim {
     fn on_job(tag: String) -> Result<(), String> {
         call(|vm| &vm.job, |_| Args::Text(tag.clone()))
     }
+}
+
+/// Scripts know no flows.
+impl flows_hook::Guest for Shim {
+    fn on_flows(_subscription: u32, _count: u32, _columns: Vec<Column>) {}
+}
+
+/// Nor are they told of messages and outcomes: Kubeshark's hooks for them belong to its hub.
+impl hub_hook::Guest for Shim {
+    fn on_message(_message: hub_hook::Message) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl results_hook::Guest for Shim {
+    fn on_result(_outcome: results_hook::Outcome) {}
 }
 
 /// A script keeps nothing from one version to the next but what it writes.

@@ -3,126 +3,159 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Imported Functions from `hookline:hooks/log@0.1.0`
+// Imported Functions from `hookline:hooks/log@0.1.1`
 
-__attribute__((__import_module__("hookline:hooks/log@0.1.0"), __import_name__("write")))
+__attribute__((__import_module__("hookline:hooks/log@0.1.1"), __import_name__("write")))
 extern void __wasm_import_hookline_hooks_log_write(int32_t, uint8_t *, size_t);
 
-// Imported Functions from `hookline:hooks/config@0.1.0`
+// Imported Functions from `hookline:hooks/config@0.1.1`
 
-__attribute__((__import_module__("hookline:hooks/config@0.1.0"), __import_name__("get")))
+__attribute__((__import_module__("hookline:hooks/config@0.1.1"), __import_name__("get")))
 extern void __wasm_import_hookline_hooks_config_get(uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("hookline:hooks/config@0.1.0"), __import_name__("env")))
+__attribute__((__import_module__("hookline:hooks/config@0.1.1"), __import_name__("env")))
 extern void __wasm_import_hookline_hooks_config_env(uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("hookline:hooks/config@0.1.0"), __import_name__("all-env")))
+__attribute__((__import_module__("hookline:hooks/config@0.1.1"), __import_name__("all-env")))
 extern void __wasm_import_hookline_hooks_config_all_env(uint8_t *);
 
-__attribute__((__import_module__("hookline:hooks/config@0.1.0"), __import_name__("plugin-name")))
+__attribute__((__import_module__("hookline:hooks/config@0.1.1"), __import_name__("plugin-name")))
 extern void __wasm_import_hookline_hooks_config_plugin_name(uint8_t *);
 
-__attribute__((__import_module__("hookline:hooks/config@0.1.0"), __import_name__("node-name")))
+__attribute__((__import_module__("hookline:hooks/config@0.1.1"), __import_name__("node-name")))
 extern void __wasm_import_hookline_hooks_config_node_name(uint8_t *);
 
-__attribute__((__import_module__("hookline:hooks/config@0.1.0"), __import_name__("now")))
+__attribute__((__import_module__("hookline:hooks/config@0.1.1"), __import_name__("now")))
 extern int64_t __wasm_import_hookline_hooks_config_now(void);
 
-// Imported Functions from `hookline:hooks/subscribe@0.1.0`
+// Imported Functions from `hookline:hooks/subscribe@0.1.1`
 
-__attribute__((__import_module__("hookline:hooks/subscribe@0.1.0"), __import_name__("items")))
+__attribute__((__import_module__("hookline:hooks/subscribe@0.1.1"), __import_name__("items")))
 extern void __wasm_import_hookline_hooks_subscribe_items(uint8_t *, size_t, uint8_t *, size_t, int32_t, int32_t, uint8_t *);
 
-__attribute__((__import_module__("hookline:hooks/subscribe@0.1.0"), __import_name__("packets")))
+__attribute__((__import_module__("hookline:hooks/subscribe@0.1.1"), __import_name__("packets")))
 extern void __wasm_import_hookline_hooks_subscribe_packets(uint8_t *, size_t, uint8_t *, size_t, int32_t, int32_t, uint8_t *);
 
-__attribute__((__import_module__("hookline:hooks/subscribe@0.1.0"), __import_name__("queries")))
+__attribute__((__import_module__("hookline:hooks/subscribe@0.1.1"), __import_name__("flows")))
+extern void __wasm_import_hookline_hooks_subscribe_flows(uint8_t *, size_t, uint8_t *, size_t, int32_t, int32_t, uint8_t *);
+
+__attribute__((__import_module__("hookline:hooks/subscribe@0.1.1"), __import_name__("queries")))
 extern void __wasm_import_hookline_hooks_subscribe_queries(uint8_t *);
 
-// Imported Functions from `hookline:hooks/batch@0.1.0`
+// Imported Functions from `hookline:hooks/batch@0.1.1`
 
-__attribute__((__import_module__("hookline:hooks/batch@0.1.0"), __import_name__("[method]item-batch.len")))
+__attribute__((__import_module__("hookline:hooks/batch@0.1.1"), __import_name__("[method]item-batch.len")))
 extern int32_t __wasm_import_hookline_hooks_batch_method_item_batch_len(int32_t);
 
-__attribute__((__import_module__("hookline:hooks/batch@0.1.0"), __import_name__("[method]item-batch.get")))
+__attribute__((__import_module__("hookline:hooks/batch@0.1.1"), __import_name__("[method]item-batch.get")))
 extern void __wasm_import_hookline_hooks_batch_method_item_batch_get(int32_t, int32_t, uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("hookline:hooks/batch@0.1.0"), __import_name__("[method]item-batch.kind")))
+__attribute__((__import_module__("hookline:hooks/batch@0.1.1"), __import_name__("[method]item-batch.kind")))
 extern int32_t __wasm_import_hookline_hooks_batch_method_item_batch_kind(int32_t, int32_t, uint8_t *, size_t);
 
-__attribute__((__import_module__("hookline:hooks/batch@0.1.0"), __import_name__("[method]item-batch.json")))
+__attribute__((__import_module__("hookline:hooks/batch@0.1.1"), __import_name__("[method]item-batch.json")))
 extern void __wasm_import_hookline_hooks_batch_method_item_batch_json(int32_t, int32_t, uint8_t *);
 
-__attribute__((__import_module__("hookline:hooks/batch@0.1.0"), __import_name__("[method]item-batch.matches")))
+__attribute__((__import_module__("hookline:hooks/batch@0.1.1"), __import_name__("[method]item-batch.matches")))
 extern int32_t __wasm_import_hookline_hooks_batch_method_item_batch_matches(int32_t, int32_t, int32_t);
 
-// Imported Functions from `hookline:hooks/kfl@0.1.0`
+// Imported Functions from `hookline:hooks/kfl@0.1.1`
 
-__attribute__((__import_module__("hookline:hooks/kfl@0.1.0"), __import_name__("compile")))
+__attribute__((__import_module__("hookline:hooks/kfl@0.1.1"), __import_name__("compile")))
 extern void __wasm_import_hookline_hooks_kfl_compile(uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("hookline:hooks/kfl@0.1.0"), __import_name__("matches-json")))
+__attribute__((__import_module__("hookline:hooks/kfl@0.1.1"), __import_name__("matches-json")))
 extern void __wasm_import_hookline_hooks_kfl_matches_json(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
 
-// Imported Functions from `hookline:hooks/metrics@0.1.0`
+// Imported Functions from `hookline:hooks/metrics@0.1.1`
 
-__attribute__((__import_module__("hookline:hooks/metrics@0.1.0"), __import_name__("counter")))
+__attribute__((__import_module__("hookline:hooks/metrics@0.1.1"), __import_name__("counter")))
 extern void __wasm_import_hookline_hooks_metrics_counter(uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("hookline:hooks/metrics@0.1.0"), __import_name__("gauge")))
+__attribute__((__import_module__("hookline:hooks/metrics@0.1.1"), __import_name__("gauge")))
 extern void __wasm_import_hookline_hooks_metrics_gauge(uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("hookline:hooks/metrics@0.1.0"), __import_name__("histogram")))
+__attribute__((__import_module__("hookline:hooks/metrics@0.1.1"), __import_name__("histogram")))
 extern void __wasm_import_hookline_hooks_metrics_histogram(uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("hookline:hooks/metrics@0.1.0"), __import_name__("observe")))
+__attribute__((__import_module__("hookline:hooks/metrics@0.1.1"), __import_name__("observe")))
 extern void __wasm_import_hookline_hooks_metrics_observe(int32_t, double);
 
-__attribute__((__import_module__("hookline:hooks/metrics@0.1.0"), __import_name__("add")))
+__attribute__((__import_module__("hookline:hooks/metrics@0.1.1"), __import_name__("add")))
 extern void __wasm_import_hookline_hooks_metrics_add(int32_t, double);
 
-__attribute__((__import_module__("hookline:hooks/metrics@0.1.0"), __import_name__("set")))
+__attribute__((__import_module__("hookline:hooks/metrics@0.1.1"), __import_name__("set")))
 extern void __wasm_import_hookline_hooks_metrics_set(int32_t, double);
 
-// Imported Functions from `hookline:hooks/emit@0.1.0`
+// Imported Functions from `hookline:hooks/emit@0.1.1`
 
-__attribute__((__import_module__("hookline:hooks/emit@0.1.0"), __import_name__("raise")))
+__attribute__((__import_module__("hookline:hooks/emit@0.1.1"), __import_name__("raise")))
 extern void __wasm_import_hookline_hooks_emit_raise(int32_t, uint8_t *, size_t, uint8_t *, size_t, int32_t, int32_t, uint8_t *);
 
-__attribute__((__import_module__("hookline:hooks/emit@0.1.0"), __import_name__("action")))
+__attribute__((__import_module__("hookline:hooks/emit@0.1.1"), __import_name__("action")))
 extern void __wasm_import_hookline_hooks_emit_action(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("hookline:hooks/emit@0.1.0"), __import_name__("publish")))
+__attribute__((__import_module__("hookline:hooks/emit@0.1.1"), __import_name__("request")))
+extern void __wasm_import_hookline_hooks_emit_request(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("hookline:hooks/emit@0.1.1"), __import_name__("publish")))
 extern void __wasm_import_hookline_hooks_emit_publish(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
 
-// Imported Functions from `hookline:hooks/jobs@0.1.0`
+// Imported Functions from `hookline:hooks/jobs@0.1.1`
 
-__attribute__((__import_module__("hookline:hooks/jobs@0.1.0"), __import_name__("schedule")))
+__attribute__((__import_module__("hookline:hooks/jobs@0.1.1"), __import_name__("schedule")))
 extern void __wasm_import_hookline_hooks_jobs_schedule(uint8_t *, size_t, uint8_t *, size_t, int32_t, uint8_t *);
 
-__attribute__((__import_module__("hookline:hooks/jobs@0.1.0"), __import_name__("remove")))
+__attribute__((__import_module__("hookline:hooks/jobs@0.1.1"), __import_name__("remove")))
 extern int32_t __wasm_import_hookline_hooks_jobs_remove(uint8_t *, size_t);
 
-// Imported Functions from `hookline:hooks/kv@0.1.0`
+// Imported Functions from `hookline:hooks/kv@0.1.1`
 
-__attribute__((__import_module__("hookline:hooks/kv@0.1.0"), __import_name__("get")))
+__attribute__((__import_module__("hookline:hooks/kv@0.1.1"), __import_name__("get")))
 extern void __wasm_import_hookline_hooks_kv_get(uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("hookline:hooks/kv@0.1.0"), __import_name__("set")))
+__attribute__((__import_module__("hookline:hooks/kv@0.1.1"), __import_name__("set")))
 extern void __wasm_import_hookline_hooks_kv_set(uint8_t *, size_t, uint8_t *, size_t, int32_t, uint8_t *);
 
-__attribute__((__import_module__("hookline:hooks/kv@0.1.0"), __import_name__("delete")))
+__attribute__((__import_module__("hookline:hooks/kv@0.1.1"), __import_name__("delete")))
 extern void __wasm_import_hookline_hooks_kv_delete(uint8_t *, size_t, uint8_t *);
 
-__attribute__((__import_module__("hookline:hooks/kv@0.1.0"), __import_name__("add")))
+__attribute__((__import_module__("hookline:hooks/kv@0.1.1"), __import_name__("add")))
 extern void __wasm_import_hookline_hooks_kv_add(uint8_t *, size_t, int64_t, int32_t, uint8_t *);
 
-__attribute__((__import_module__("hookline:hooks/kv@0.1.0"), __import_name__("keys")))
+__attribute__((__import_module__("hookline:hooks/kv@0.1.1"), __import_name__("keys")))
 extern void __wasm_import_hookline_hooks_kv_keys(uint8_t *, size_t, uint8_t *);
 
-// Exported Functions from `hookline:hooks/lifecycle@0.1.0`
+// Imported Functions from `hookline:hooks/http@0.1.1`
 
-__attribute__((__weak__, __export_name__("cabi_post_hookline:hooks/lifecycle@0.1.0#on-init")))
+__attribute__((__import_module__("hookline:hooks/http@0.1.1"), __import_name__("fetch")))
+extern void __wasm_import_hookline_hooks_http_fetch(uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, int32_t, uint8_t *);
+
+// Imported Functions from `hookline:hooks/files@0.1.1`
+
+__attribute__((__import_module__("hookline:hooks/files@0.1.1"), __import_name__("read")))
+extern void __wasm_import_hookline_hooks_files_read(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("hookline:hooks/files@0.1.1"), __import_name__("write")))
+extern void __wasm_import_hookline_hooks_files_write(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("hookline:hooks/files@0.1.1"), __import_name__("append")))
+extern void __wasm_import_hookline_hooks_files_append(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("hookline:hooks/files@0.1.1"), __import_name__("remove")))
+extern void __wasm_import_hookline_hooks_files_remove(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("hookline:hooks/files@0.1.1"), __import_name__("find")))
+extern void __wasm_import_hookline_hooks_files_find(uint8_t *, size_t, uint8_t *);
+
+// Imported Functions from `hookline:hooks/hub@0.1.1`
+
+__attribute__((__import_module__("hookline:hooks/hub@0.1.1"), __import_name__("send")))
+extern void __wasm_import_hookline_hooks_hub_send(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+// Exported Functions from `hookline:hooks/lifecycle@0.1.1`
+
+__attribute__((__weak__, __export_name__("cabi_post_hookline:hooks/lifecycle@0.1.1#on-init")))
 void __wasm_export_exports_hookline_hooks_lifecycle_on_init_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -138,15 +171,18 @@ void __wasm_export_exports_hookline_hooks_lifecycle_on_init_post_return(uint8_t 
 }
 
 
-// Exported Functions from `hookline:hooks/items-hook@0.1.0`
+// Exported Functions from `hookline:hooks/items-hook@0.1.1`
 
 
-// Exported Functions from `hookline:hooks/packets-hook@0.1.0`
+// Exported Functions from `hookline:hooks/packets-hook@0.1.1`
 
 
-// Exported Functions from `hookline:hooks/query-hook@0.1.0`
+// Exported Functions from `hookline:hooks/flows-hook@0.1.1`
 
-__attribute__((__weak__, __export_name__("cabi_post_hookline:hooks/query-hook@0.1.0#on-query")))
+
+// Exported Functions from `hookline:hooks/query-hook@0.1.1`
+
+__attribute__((__weak__, __export_name__("cabi_post_hookline:hooks/query-hook@0.1.1#on-query")))
 void __wasm_export_exports_hookline_hooks_query_hook_on_query_post_return(uint8_t * arg0) {
   size_t len = *((size_t*) (arg0 + sizeof(void*)));
   if (len > 0) {
@@ -170,9 +206,9 @@ void __wasm_export_exports_hookline_hooks_query_hook_on_query_post_return(uint8_
   }
 }
 
-// Exported Functions from `hookline:hooks/timer-hook@0.1.0`
+// Exported Functions from `hookline:hooks/timer-hook@0.1.1`
 
-__attribute__((__weak__, __export_name__("cabi_post_hookline:hooks/timer-hook@0.1.0#on-job")))
+__attribute__((__weak__, __export_name__("cabi_post_hookline:hooks/timer-hook@0.1.1#on-job")))
 void __wasm_export_exports_hookline_hooks_timer_hook_on_job_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -187,9 +223,9 @@ void __wasm_export_exports_hookline_hooks_timer_hook_on_job_post_return(uint8_t 
   }
 }
 
-// Exported Functions from `hookline:hooks/state-hook@0.1.0`
+// Exported Functions from `hookline:hooks/state-hook@0.1.1`
 
-__attribute__((__weak__, __export_name__("cabi_post_hookline:hooks/state-hook@0.1.0#save")))
+__attribute__((__weak__, __export_name__("cabi_post_hookline:hooks/state-hook@0.1.1#save")))
 void __wasm_export_exports_hookline_hooks_state_hook_save_post_return(uint8_t * arg0) {
   size_t len = *((size_t*) (arg0 + sizeof(void*)));
   if (len > 0) {
@@ -202,7 +238,7 @@ void __wasm_export_exports_hookline_hooks_state_hook_save_post_return(uint8_t * 
   }
 }
 
-__attribute__((__weak__, __export_name__("cabi_post_hookline:hooks/state-hook@0.1.0#restore")))
+__attribute__((__weak__, __export_name__("cabi_post_hookline:hooks/state-hook@0.1.1#restore")))
 void __wasm_export_exports_hookline_hooks_state_hook_restore_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -216,6 +252,26 @@ void __wasm_export_exports_hookline_hooks_state_hook_restore_post_return(uint8_t
     }
   }
 }
+
+// Exported Functions from `hookline:hooks/hub-hook@0.1.1`
+
+__attribute__((__weak__, __export_name__("cabi_post_hookline:hooks/hub-hook@0.1.1#on-message")))
+void __wasm_export_exports_hookline_hooks_hub_hook_on_message_post_return(uint8_t * arg0) {
+  switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
+    case 0: {
+      break;
+    }
+    case 1: {
+      if ((*((size_t*) (arg0 + (2*sizeof(void*))))) > 0) {
+        free(*((uint8_t **) (arg0 + sizeof(void*))));
+      }
+      break;
+    }
+  }
+}
+
+// Exported Functions from `hookline:hooks/results-hook@0.1.1`
+
 
 // Canonical ABI intrinsics
 
@@ -424,7 +480,7 @@ void hookline_hooks_batch_value_free(hookline_hooks_batch_value_t *ptr) {
   hookline_hooks_types_value_free(ptr);
 }
 
-__attribute__((__import_module__("hookline:hooks/batch@0.1.0"), __import_name__("[resource-drop]item-batch")))
+__attribute__((__import_module__("hookline:hooks/batch@0.1.1"), __import_name__("[resource-drop]item-batch")))
 extern void __wasm_import_hookline_hooks_batch_item_batch_drop(int32_t handle);
 
 void hookline_hooks_batch_item_batch_drop_own(hookline_hooks_batch_own_item_batch_t handle) {
@@ -490,6 +546,14 @@ void hookline_hooks_emit_result_void_error_free(hookline_hooks_emit_result_void_
   }
 }
 
+void hookline_hooks_emit_result_string_error_free(hookline_hooks_emit_result_string_error_t *ptr) {
+  if (!ptr->is_err) {
+    hookline_string_free(&ptr->val.ok);
+  } else {
+    hookline_hooks_emit_error_free(&ptr->val.err);
+  }
+}
+
 void hookline_hooks_jobs_error_free(hookline_hooks_jobs_error_t *ptr) {
   hookline_hooks_types_error_free(ptr);
 }
@@ -548,6 +612,103 @@ void hookline_hooks_kv_result_list_string_error_free(hookline_hooks_kv_result_li
   }
 }
 
+void hookline_hooks_http_error_free(hookline_hooks_http_error_t *ptr) {
+  hookline_hooks_types_error_free(ptr);
+}
+
+void hookline_hooks_http_request_free(hookline_hooks_http_request_t *ptr) {
+  hookline_string_free(&ptr->method);
+  hookline_string_free(&ptr->url);
+  hookline_list_tuple2_string_string_free(&ptr->headers);
+  hookline_list_u8_free(&ptr->body);
+}
+
+void hookline_hooks_http_response_free(hookline_hooks_http_response_t *ptr) {
+  hookline_list_tuple2_string_string_free(&ptr->headers);
+  hookline_list_u8_free(&ptr->body);
+}
+
+void hookline_hooks_http_failure_free(hookline_hooks_http_failure_t *ptr) {
+  switch ((int32_t) ptr->tag) {
+    case 0: {
+      hookline_hooks_http_error_free(&ptr->val.refused);
+      break;
+    }
+    case 1: {
+      hookline_string_free(&ptr->val.failed);
+      break;
+    }
+  }
+}
+
+void hookline_hooks_http_result_response_failure_free(hookline_hooks_http_result_response_failure_t *ptr) {
+  if (!ptr->is_err) {
+    hookline_hooks_http_response_free(&ptr->val.ok);
+  } else {
+    hookline_hooks_http_failure_free(&ptr->val.err);
+  }
+}
+
+void hookline_hooks_files_error_free(hookline_hooks_files_error_t *ptr) {
+  hookline_hooks_types_error_free(ptr);
+}
+
+void hookline_hooks_files_entry_free(hookline_hooks_files_entry_t *ptr) {
+  hookline_string_free(&ptr->name);
+}
+
+void hookline_hooks_files_result_option_list_u8_error_free(hookline_hooks_files_result_option_list_u8_error_t *ptr) {
+  if (!ptr->is_err) {
+    hookline_option_list_u8_free(&ptr->val.ok);
+  } else {
+    hookline_hooks_files_error_free(&ptr->val.err);
+  }
+}
+
+void hookline_hooks_files_result_void_error_free(hookline_hooks_files_result_void_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    hookline_hooks_files_error_free(&ptr->val.err);
+  }
+}
+
+void hookline_hooks_files_result_bool_error_free(hookline_hooks_files_result_bool_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    hookline_hooks_files_error_free(&ptr->val.err);
+  }
+}
+
+void hookline_hooks_files_list_entry_free(hookline_hooks_files_list_entry_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    hookline_hooks_files_entry_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      hookline_hooks_files_entry_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void hookline_hooks_files_result_list_entry_error_free(hookline_hooks_files_result_list_entry_error_t *ptr) {
+  if (!ptr->is_err) {
+    hookline_hooks_files_list_entry_free(&ptr->val.ok);
+  } else {
+    hookline_hooks_files_error_free(&ptr->val.err);
+  }
+}
+
+void hookline_hooks_hub_error_free(hookline_hooks_hub_error_t *ptr) {
+  hookline_hooks_types_error_free(ptr);
+}
+
+void hookline_hooks_hub_result_void_error_free(hookline_hooks_hub_result_void_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    hookline_hooks_hub_error_free(&ptr->val.err);
+  }
+}
+
 void exports_hookline_hooks_lifecycle_result_void_string_free(exports_hookline_hooks_lifecycle_result_void_string_t *ptr) {
   if (!ptr->is_err) {
   } else {
@@ -585,6 +746,21 @@ void exports_hookline_hooks_packets_hook_list_column_free(exports_hookline_hooks
   }
 }
 
+void exports_hookline_hooks_flows_hook_column_free(exports_hookline_hooks_flows_hook_column_t *ptr) {
+  hookline_hooks_types_column_free(ptr);
+}
+
+void exports_hookline_hooks_flows_hook_list_column_free(exports_hookline_hooks_flows_hook_list_column_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    exports_hookline_hooks_flows_hook_column_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      exports_hookline_hooks_flows_hook_column_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
 void exports_hookline_hooks_query_hook_list_verdict_free(exports_hookline_hooks_query_hook_list_verdict_t *ptr) {
   size_t list_len = ptr->len;
   if (list_len > 0) {
@@ -593,6 +769,19 @@ void exports_hookline_hooks_query_hook_list_verdict_free(exports_hookline_hooks_
     }
     free(list_ptr);
   }
+}
+
+void exports_hookline_hooks_hub_hook_message_free(exports_hookline_hooks_hub_hook_message_t *ptr) {
+  hookline_string_free(&ptr->topic);
+  hookline_string_free(&ptr->payload);
+  hookline_string_free(&ptr->from);
+  hookline_string_free(&ptr->node);
+}
+
+void exports_hookline_hooks_results_hook_outcome_free(exports_hookline_hooks_results_hook_outcome_t *ptr) {
+  hookline_string_free(&ptr->id);
+  hookline_string_free(&ptr->action);
+  hookline_string_free(&ptr->detail);
 }
 
 void hookline_string_set(hookline_string_t *ret, const char*s) {
@@ -749,6 +938,53 @@ bool hookline_hooks_subscribe_packets(hookline_hooks_subscribe_subscription_t *w
   uint8_t ret_area[(4*sizeof(void*))];
   uint8_t *ptr = (uint8_t *) &ret_area;
   __wasm_import_hookline_hooks_subscribe_packets((uint8_t *) ((*wanted).filter).ptr, ((*wanted).filter).len, (uint8_t *) ((*wanted).fields).ptr, ((*wanted).fields).len, (int32_t) ((*wanted).max_batch), (int32_t) ((*wanted).max_delay_ms), ptr);
+  hookline_hooks_subscribe_result_opened_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (hookline_hooks_subscribe_opened_t) {
+        (uint32_t) (uint32_t) (*((int32_t*) (ptr + sizeof(void*)))),
+        (hookline_hooks_subscribe_list_column_kind_t) (hookline_hooks_subscribe_list_column_kind_t) { (hookline_hooks_subscribe_column_kind_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) },
+      };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hookline_hooks_types_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.denied = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 1: {
+          variant.val.invalid = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.quota = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hookline_hooks_subscribe_flows(hookline_hooks_subscribe_subscription_t *wanted, hookline_hooks_subscribe_opened_t *ret, hookline_hooks_subscribe_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hookline_hooks_subscribe_flows((uint8_t *) ((*wanted).filter).ptr, ((*wanted).filter).len, (uint8_t *) ((*wanted).fields).ptr, ((*wanted).fields).len, (int32_t) ((*wanted).max_batch), (int32_t) ((*wanted).max_delay_ms), ptr);
   hookline_hooks_subscribe_result_opened_error_t result;
   switch ((int32_t) *((uint8_t*) (ptr + 0))) {
     case 0: {
@@ -1216,6 +1452,50 @@ bool hookline_hooks_emit_action(hookline_string_t *kind, hookline_string_t *args
   }
 }
 
+bool hookline_hooks_emit_request(hookline_string_t *kind, hookline_string_t *args, hookline_string_t *ret, hookline_hooks_emit_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hookline_hooks_emit_request((uint8_t *) (*kind).ptr, (*kind).len, (uint8_t *) (*args).ptr, (*args).len, ptr);
+  hookline_hooks_emit_result_string_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hookline_hooks_types_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.denied = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 1: {
+          variant.val.invalid = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.quota = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
 bool hookline_hooks_emit_publish(hookline_string_t *name, hookline_string_t *payload, hookline_hooks_emit_error_t *err) {
   __attribute__((__aligned__(sizeof(void*))))
   uint8_t ret_area[(4*sizeof(void*))];
@@ -1536,7 +1816,338 @@ bool hookline_hooks_kv_keys(hookline_string_t *prefix, hookline_list_string_t *r
   }
 }
 
-__attribute__((__export_name__("hookline:hooks/lifecycle@0.1.0#on-init")))
+bool hookline_hooks_http_fetch(hookline_hooks_http_request_t *request, hookline_hooks_http_response_t *ret, hookline_hooks_http_failure_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(6*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hookline_hooks_http_fetch((uint8_t *) ((*request).method).ptr, ((*request).method).len, (uint8_t *) ((*request).url).ptr, ((*request).url).len, (uint8_t *) ((*request).headers).ptr, ((*request).headers).len, (uint8_t *) ((*request).body).ptr, ((*request).body).len, (int32_t) ((*request).timeout_ms), ptr);
+  hookline_hooks_http_result_response_failure_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (hookline_hooks_http_response_t) {
+        (uint16_t) (uint16_t) ((int32_t) *((uint16_t*) (ptr + sizeof(void*)))),
+        (hookline_list_tuple2_string_string_t) (hookline_list_tuple2_string_string_t) { (hookline_tuple2_string_string_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) },
+        (hookline_list_u8_t) (hookline_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + (4*sizeof(void*))))), (*((size_t*) (ptr + (5*sizeof(void*))))) },
+      };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hookline_hooks_http_failure_t variant0;
+      variant0.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant0.tag) {
+        case 0: {
+          hookline_hooks_types_error_t variant;
+          variant.tag = (int32_t) *((uint8_t*) (ptr + (2*sizeof(void*))));
+          switch ((int32_t) variant.tag) {
+            case 0: {
+              variant.val.denied = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) };
+              break;
+            }
+            case 1: {
+              variant.val.invalid = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) };
+              break;
+            }
+            case 2: {
+              variant.val.quota = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) };
+              break;
+            }
+          }
+          variant0.val.refused = variant;
+          break;
+        }
+        case 1: {
+          variant0.val.failed = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant0;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hookline_hooks_files_read(hookline_string_t *name, hookline_option_list_u8_t *ret, hookline_hooks_files_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hookline_hooks_files_read((uint8_t *) (*name).ptr, (*name).len, ptr);
+  hookline_hooks_files_result_option_list_u8_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      hookline_option_list_u8_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + sizeof(void*)))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (hookline_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.ok = option;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hookline_hooks_types_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.denied = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 1: {
+          variant.val.invalid = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.quota = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hookline_hooks_files_write(hookline_string_t *name, hookline_list_u8_t *contents, hookline_hooks_files_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hookline_hooks_files_write((uint8_t *) (*name).ptr, (*name).len, (uint8_t *) (*contents).ptr, (*contents).len, ptr);
+  hookline_hooks_files_result_void_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hookline_hooks_types_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.denied = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 1: {
+          variant.val.invalid = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.quota = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hookline_hooks_files_append(hookline_string_t *name, hookline_list_u8_t *contents, hookline_hooks_files_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hookline_hooks_files_append((uint8_t *) (*name).ptr, (*name).len, (uint8_t *) (*contents).ptr, (*contents).len, ptr);
+  hookline_hooks_files_result_void_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hookline_hooks_types_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.denied = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 1: {
+          variant.val.invalid = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.quota = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hookline_hooks_files_remove(hookline_string_t *name, bool *ret, hookline_hooks_files_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hookline_hooks_files_remove((uint8_t *) (*name).ptr, (*name).len, ptr);
+  hookline_hooks_files_result_bool_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hookline_hooks_types_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.denied = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 1: {
+          variant.val.invalid = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.quota = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hookline_hooks_files_find(hookline_string_t *prefix, hookline_hooks_files_list_entry_t *ret, hookline_hooks_files_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hookline_hooks_files_find((uint8_t *) (*prefix).ptr, (*prefix).len, ptr);
+  hookline_hooks_files_result_list_entry_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (hookline_hooks_files_list_entry_t) { (hookline_hooks_files_entry_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hookline_hooks_types_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.denied = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 1: {
+          variant.val.invalid = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.quota = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hookline_hooks_hub_send(hookline_string_t *topic, hookline_string_t *payload, hookline_hooks_hub_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hookline_hooks_hub_send((uint8_t *) (*topic).ptr, (*topic).len, (uint8_t *) (*payload).ptr, (*payload).len, ptr);
+  hookline_hooks_hub_result_void_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hookline_hooks_types_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.denied = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 1: {
+          variant.val.invalid = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.quota = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+__attribute__((__export_name__("hookline:hooks/lifecycle@0.1.1#on-init")))
 uint8_t * __wasm_export_exports_hookline_hooks_lifecycle_on_init(void) {
   exports_hookline_hooks_lifecycle_result_void_string_t ret;
   hookline_string_t err;
@@ -1555,24 +2166,30 @@ uint8_t * __wasm_export_exports_hookline_hooks_lifecycle_on_init(void) {
   return ptr;
 }
 
-__attribute__((__export_name__("hookline:hooks/lifecycle@0.1.0#on-shutdown")))
+__attribute__((__export_name__("hookline:hooks/lifecycle@0.1.1#on-shutdown")))
 void __wasm_export_exports_hookline_hooks_lifecycle_on_shutdown(void) {
   exports_hookline_hooks_lifecycle_on_shutdown();
 }
 
-__attribute__((__export_name__("hookline:hooks/items-hook@0.1.0#on-items")))
+__attribute__((__export_name__("hookline:hooks/items-hook@0.1.1#on-items")))
 void __wasm_export_exports_hookline_hooks_items_hook_on_items(int32_t arg, int32_t arg0, uint8_t * arg1, size_t arg2, int32_t arg3) {
   exports_hookline_hooks_items_hook_list_column_t arg4 = (exports_hookline_hooks_items_hook_list_column_t) { (exports_hookline_hooks_items_hook_column_t*)(arg1), (arg2) };
   exports_hookline_hooks_items_hook_on_items((uint32_t) (arg), (uint32_t) (arg0), &arg4, (exports_hookline_hooks_items_hook_borrow_item_batch_t) { arg3 });
 }
 
-__attribute__((__export_name__("hookline:hooks/packets-hook@0.1.0#on-packets")))
+__attribute__((__export_name__("hookline:hooks/packets-hook@0.1.1#on-packets")))
 void __wasm_export_exports_hookline_hooks_packets_hook_on_packets(int32_t arg, int32_t arg0, uint8_t * arg1, size_t arg2) {
   exports_hookline_hooks_packets_hook_list_column_t arg3 = (exports_hookline_hooks_packets_hook_list_column_t) { (exports_hookline_hooks_packets_hook_column_t*)(arg1), (arg2) };
   exports_hookline_hooks_packets_hook_on_packets((uint32_t) (arg), (uint32_t) (arg0), &arg3);
 }
 
-__attribute__((__export_name__("hookline:hooks/query-hook@0.1.0#on-query")))
+__attribute__((__export_name__("hookline:hooks/flows-hook@0.1.1#on-flows")))
+void __wasm_export_exports_hookline_hooks_flows_hook_on_flows(int32_t arg, int32_t arg0, uint8_t * arg1, size_t arg2) {
+  exports_hookline_hooks_flows_hook_list_column_t arg3 = (exports_hookline_hooks_flows_hook_list_column_t) { (exports_hookline_hooks_flows_hook_column_t*)(arg1), (arg2) };
+  exports_hookline_hooks_flows_hook_on_flows((uint32_t) (arg), (uint32_t) (arg0), &arg3);
+}
+
+__attribute__((__export_name__("hookline:hooks/query-hook@0.1.1#on-query")))
 uint8_t * __wasm_export_exports_hookline_hooks_query_hook_on_query(uint8_t * arg, size_t arg0, int32_t arg1) {
   hookline_string_t arg2 = (hookline_string_t) { (uint8_t*)(arg), (arg0) };
   exports_hookline_hooks_query_hook_list_verdict_t ret;
@@ -1583,7 +2200,7 @@ uint8_t * __wasm_export_exports_hookline_hooks_query_hook_on_query(uint8_t * arg
   return ptr;
 }
 
-__attribute__((__export_name__("hookline:hooks/timer-hook@0.1.0#on-job")))
+__attribute__((__export_name__("hookline:hooks/timer-hook@0.1.1#on-job")))
 uint8_t * __wasm_export_exports_hookline_hooks_timer_hook_on_job(uint8_t * arg, size_t arg0) {
   hookline_string_t arg1 = (hookline_string_t) { (uint8_t*)(arg), (arg0) };
   exports_hookline_hooks_lifecycle_result_void_string_t ret;
@@ -1603,7 +2220,7 @@ uint8_t * __wasm_export_exports_hookline_hooks_timer_hook_on_job(uint8_t * arg, 
   return ptr;
 }
 
-__attribute__((__export_name__("hookline:hooks/state-hook@0.1.0#save")))
+__attribute__((__export_name__("hookline:hooks/state-hook@0.1.1#save")))
 uint8_t * __wasm_export_exports_hookline_hooks_state_hook_save(void) {
   hookline_list_u8_t ret;
   exports_hookline_hooks_state_hook_save(&ret);
@@ -1613,7 +2230,7 @@ uint8_t * __wasm_export_exports_hookline_hooks_state_hook_save(void) {
   return ptr;
 }
 
-__attribute__((__export_name__("hookline:hooks/state-hook@0.1.0#restore")))
+__attribute__((__export_name__("hookline:hooks/state-hook@0.1.1#restore")))
 uint8_t * __wasm_export_exports_hookline_hooks_state_hook_restore(uint8_t * arg, size_t arg0) {
   hookline_list_u8_t arg1 = (hookline_list_u8_t) { (uint8_t*)(arg), (arg0) };
   exports_hookline_hooks_lifecycle_result_void_string_t ret;
@@ -1631,6 +2248,43 @@ uint8_t * __wasm_export_exports_hookline_hooks_state_hook_restore(uint8_t * arg,
     *((int8_t*)(ptr + 0)) = 0;
   }
   return ptr;
+}
+
+__attribute__((__export_name__("hookline:hooks/hub-hook@0.1.1#on-message")))
+uint8_t * __wasm_export_exports_hookline_hooks_hub_hook_on_message(uint8_t * arg, size_t arg0, uint8_t * arg1, size_t arg2, uint8_t * arg3, size_t arg4, uint8_t * arg5, size_t arg6) {
+  exports_hookline_hooks_hub_hook_message_t arg7 = (exports_hookline_hooks_hub_hook_message_t) {
+    (hookline_string_t) (hookline_string_t) { (uint8_t*)(arg), (arg0) },
+    (hookline_string_t) (hookline_string_t) { (uint8_t*)(arg1), (arg2) },
+    (hookline_string_t) (hookline_string_t) { (uint8_t*)(arg3), (arg4) },
+    (hookline_string_t) (hookline_string_t) { (uint8_t*)(arg5), (arg6) },
+  };
+  exports_hookline_hooks_lifecycle_result_void_string_t ret;
+  hookline_string_t err;
+  ret.is_err = !exports_hookline_hooks_hub_hook_on_message(&arg7, &err);
+  if (ret.is_err) {
+    ret.val.err = err;
+  }
+  uint8_t *ptr = (uint8_t *) &RET_AREA;
+  if ((ret).is_err) {
+    const hookline_string_t *payload8 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
+    *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload8).len;
+    *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload8).ptr;
+  } else {
+    *((int8_t*)(ptr + 0)) = 0;
+  }
+  return ptr;
+}
+
+__attribute__((__export_name__("hookline:hooks/results-hook@0.1.1#on-result")))
+void __wasm_export_exports_hookline_hooks_results_hook_on_result(uint8_t * arg, size_t arg0, uint8_t * arg1, size_t arg2, int32_t arg3, uint8_t * arg4, size_t arg5, int32_t arg6) {
+  exports_hookline_hooks_results_hook_outcome_t arg7 = (exports_hookline_hooks_results_hook_outcome_t) {
+    (hookline_string_t) (hookline_string_t) { (uint8_t*)(arg), (arg0) },
+    (hookline_string_t) (hookline_string_t) { (uint8_t*)(arg1), (arg2) },
+    (bool) arg3,
+    (hookline_string_t) (hookline_string_t) { (uint8_t*)(arg4), (arg5) },
+    (uint32_t) (uint32_t) (arg6),
+  };
+  exports_hookline_hooks_results_hook_on_result(&arg7);
 }
 
 // Ensure that the *_component_type.o object is linked in

@@ -269,6 +269,14 @@ typedef struct {
   } val;
 } hookline_hooks_emit_result_void_error_t;
 
+typedef struct {
+  bool is_err;
+  union {
+    hookline_string_t ok;
+    hookline_hooks_emit_error_t err;
+  } val;
+} hookline_hooks_emit_result_string_error_t;
+
 typedef hookline_hooks_types_error_t hookline_hooks_jobs_error_t;
 
 typedef struct {
@@ -324,6 +332,102 @@ typedef struct {
   } val;
 } hookline_hooks_kv_result_list_string_error_t;
 
+typedef hookline_hooks_types_error_t hookline_hooks_http_error_t;
+
+typedef struct hookline_hooks_http_request_t {
+  // "GET", "POST", …
+  hookline_string_t   method;
+  // With scheme `http` or `https`. The manifest must grant its host (`grants.http`).
+  hookline_string_t   url;
+  hookline_list_tuple2_string_string_t   headers;
+  // At most 1 MiB.
+  hookline_list_u8_t   body;
+  // Time for the whole of it, at most 10,000; 0 = 5,000.
+  uint32_t   timeout_ms;
+} hookline_hooks_http_request_t;
+
+typedef struct hookline_hooks_http_response_t {
+  uint16_t   status;
+  // Names in lower case.
+  hookline_list_tuple2_string_string_t   headers;
+  // At most 1 MiB; a longer one is an error.
+  hookline_list_u8_t   body;
+} hookline_hooks_http_response_t;
+
+typedef struct hookline_hooks_http_failure_t {
+  uint8_t tag;
+  union {
+    hookline_hooks_http_error_t     refused;
+    hookline_string_t     failed;
+  } val;
+} hookline_hooks_http_failure_t;
+
+// The host refused to send it.
+#define HOOKLINE_HOOKS_HTTP_FAILURE_REFUSED 0
+// It was sent, or could not be: no answer came in time, the name is unknown, the connection was refused.
+#define HOOKLINE_HOOKS_HTTP_FAILURE_FAILED 1
+
+typedef struct {
+  bool is_err;
+  union {
+    hookline_hooks_http_response_t ok;
+    hookline_hooks_http_failure_t err;
+  } val;
+} hookline_hooks_http_result_response_failure_t;
+
+typedef hookline_hooks_types_error_t hookline_hooks_files_error_t;
+
+typedef struct hookline_hooks_files_entry_t {
+  hookline_string_t   name;
+  // Bytes.
+  uint64_t   size;
+} hookline_hooks_files_entry_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    hookline_option_list_u8_t ok;
+    hookline_hooks_files_error_t err;
+  } val;
+} hookline_hooks_files_result_option_list_u8_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    hookline_hooks_files_error_t err;
+  } val;
+} hookline_hooks_files_result_void_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    bool ok;
+    hookline_hooks_files_error_t err;
+  } val;
+} hookline_hooks_files_result_bool_error_t;
+
+typedef struct {
+  hookline_hooks_files_entry_t *ptr;
+  size_t len;
+} hookline_hooks_files_list_entry_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    hookline_hooks_files_list_entry_t ok;
+    hookline_hooks_files_error_t err;
+  } val;
+} hookline_hooks_files_result_list_entry_error_t;
+
+typedef hookline_hooks_types_error_t hookline_hooks_hub_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    hookline_hooks_hub_error_t err;
+  } val;
+} hookline_hooks_hub_result_void_error_t;
+
 typedef struct {
   bool is_err;
   union {
@@ -347,6 +451,13 @@ typedef struct {
   size_t len;
 } exports_hookline_hooks_packets_hook_list_column_t;
 
+typedef hookline_hooks_types_column_t exports_hookline_hooks_flows_hook_column_t;
+
+typedef struct {
+  exports_hookline_hooks_flows_hook_column_t *ptr;
+  size_t len;
+} exports_hookline_hooks_flows_hook_list_column_t;
+
 // What the client shall see of item `index`.
 typedef struct exports_hookline_hooks_query_hook_verdict_t {
   uint32_t   index;
@@ -365,10 +476,31 @@ typedef struct {
   size_t len;
 } exports_hookline_hooks_query_hook_list_verdict_t;
 
-// Imported Functions from `hookline:hooks/log@0.1.0`
+typedef struct exports_hookline_hooks_hub_hook_message_t {
+  hookline_string_t   topic;
+  // JSON.
+  hookline_string_t   payload;
+  // The plugin that sent it, and the node that it ran on.
+  hookline_string_t   from;
+  hookline_string_t   node;
+} exports_hookline_hooks_hub_hook_message_t;
+
+typedef struct exports_hookline_hooks_results_hook_outcome_t {
+  // The event's id, as `emit.request` returned it.
+  hookline_string_t   id;
+  // The action's name.
+  hookline_string_t   action;
+  // Whether the sink took it; if not, it is among the dead letters.
+  bool   delivered;
+  // Why not, or what the sink answered, at most 64 KiB; may be empty.
+  hookline_string_t   detail;
+  uint32_t   attempts;
+} exports_hookline_hooks_results_hook_outcome_t;
+
+// Imported Functions from `hookline:hooks/log@0.1.1`
 extern void hookline_hooks_log_write(hookline_hooks_log_level_t level, hookline_string_t *message);
 
-// Imported Functions from `hookline:hooks/config@0.1.0`
+// Imported Functions from `hookline:hooks/config@0.1.1`
 // A value of the manifest's `[config]` table, as text.
 extern bool hookline_hooks_config_get(hookline_string_t *key, hookline_string_t *ret);
 // An environment value that the manifest's grants name; none for all others.
@@ -382,16 +514,20 @@ extern void hookline_hooks_config_node_name(hookline_string_t *ret);
 // The time now: packet time while hooks run.
 extern hookline_hooks_config_time_ns_t hookline_hooks_config_now(void);
 
-// Imported Functions from `hookline:hooks/subscribe@0.1.0`
+// Imported Functions from `hookline:hooks/subscribe@0.1.1`
 // Items of every protocol, through `items-hook.on-items`.
 extern bool hookline_hooks_subscribe_items(hookline_hooks_subscribe_subscription_t *wanted, hookline_hooks_subscribe_opened_t *ret, hookline_hooks_subscribe_error_t *err);
 // Packets, through `packets-hook.on-packets`. Fields and filter use the packet's names: "timestamp" (ns), "length", "captureLength",
 // "truncated", "fragmented", "protocol" (tcp, udp, …), "src.ip", "src.port", "dst.ip", "dst.port", "payloadLength", "tcpFlags".
 extern bool hookline_hooks_subscribe_packets(hookline_hooks_subscribe_subscription_t *wanted, hookline_hooks_subscribe_opened_t *ret, hookline_hooks_subscribe_error_t *err);
+// Flows that open and close, through `flows-hook.on-flows`. Fields and filter use the flow's names: "event" (open or close), "timestamp"
+// (ns), "stream", "protocol" (tcp, udp, sctp), "client.ip", "client.port", "server.ip", "server.port", "midStream", and of a flow that
+// closes "reason", "durationNs", "packetsSent", "packetsReceived", "bytesSent", "bytesReceived" (the client sends).
+extern bool hookline_hooks_subscribe_flows(hookline_hooks_subscribe_subscription_t *wanted, hookline_hooks_subscribe_opened_t *ret, hookline_hooks_subscribe_error_t *err);
 // Items that are about to be shown to a client of the API, through `query-hook.on-query`.
 extern bool hookline_hooks_subscribe_queries(hookline_hooks_subscribe_error_t *err);
 
-// Imported Functions from `hookline:hooks/batch@0.1.0`
+// Imported Functions from `hookline:hooks/batch@0.1.1`
 // How many items there are.
 extern uint32_t hookline_hooks_batch_method_item_batch_len(hookline_hooks_batch_borrow_item_batch_t self);
 // The value at a KFL path of item `index`: "response.status", "request.headers[\"Host\"]". Absent for an index beyond
@@ -404,13 +540,13 @@ extern void hookline_hooks_batch_method_item_batch_json(hookline_hooks_batch_bor
 // Whether item `index` matches the filter that `kfl.compile` gave this number for. False for unknown numbers.
 extern bool hookline_hooks_batch_method_item_batch_matches(hookline_hooks_batch_borrow_item_batch_t self, uint32_t index, uint32_t filter);
 
-// Imported Functions from `hookline:hooks/kfl@0.1.0`
+// Imported Functions from `hookline:hooks/kfl@0.1.1`
 // Compiles a filter for `item-batch.matches`; the same text gives the same number. The error is `line:column: message`.
 extern bool hookline_hooks_kfl_compile(hookline_string_t *expr, uint32_t *ret, hookline_hooks_kfl_error_t *err);
 // Whether a JSON object matches a filter; for objects that are no items, or not any more.
 extern bool hookline_hooks_kfl_matches_json(hookline_string_t *expr, hookline_string_t *json, bool *ret, hookline_hooks_kfl_error_t *err);
 
-// Imported Functions from `hookline:hooks/metrics@0.1.0`
+// Imported Functions from `hookline:hooks/metrics@0.1.1`
 // A counter; registering the same name and labels again gives the same number.
 extern bool hookline_hooks_metrics_counter(hookline_string_t *name, hookline_string_t *help, hookline_list_tuple2_string_string_t *labels, uint32_t *ret, hookline_hooks_metrics_error_t *err);
 // A gauge.
@@ -424,23 +560,25 @@ extern void hookline_hooks_metrics_add(uint32_t id, double v);
 // Sets a gauge.
 extern void hookline_hooks_metrics_set(uint32_t id, double v);
 
-// Imported Functions from `hookline:hooks/emit@0.1.0`
+// Imported Functions from `hookline:hooks/emit@0.1.1`
 // Raises an alert. `quota` when the plugin's rate is used up or the queue is full (counted).
 extern bool hookline_hooks_emit_raise(hookline_hooks_emit_alert_t *alert, hookline_hooks_emit_error_t *err);
 // Asks an action worker to do something: `kind` is its name ("slack", "webhook"), `args` a JSON object of its arguments.
 // Delivered at least once, with retries; the worker removes duplicates. `denied` without a grant for the kind and destination.
 extern bool hookline_hooks_emit_action(hookline_string_t *kind, hookline_string_t *args, hookline_hooks_emit_error_t *err);
+// As `action`, and returns the event's id: `results-hook.on-result` is called with it when the action is done or given up.
+extern bool hookline_hooks_emit_request(hookline_string_t *kind, hookline_string_t *args, hookline_string_t *ret, hookline_hooks_emit_error_t *err);
 // Publishes `payload` (JSON) for subscribers, under the plugin's own subject: `hookline.v1.<cluster>.<node>.<plugin>.result.<name>`.
 extern bool hookline_hooks_emit_publish(hookline_string_t *name, hookline_string_t *payload, hookline_hooks_emit_error_t *err);
 
-// Imported Functions from `hookline:hooks/jobs@0.1.0`
+// Imported Functions from `hookline:hooks/jobs@0.1.1`
 // Calls `timer-hook.on-job(tag)` whenever `cron` ("sec min hour day month weekday") is due, at most `limit` times (0 = for ever).
 // A job of the same tag is replaced. At most 64 jobs a plugin.
 extern bool hookline_hooks_jobs_schedule(hookline_string_t *tag, hookline_string_t *cron, uint32_t limit, hookline_hooks_jobs_error_t *err);
 // Removes a job; false if there was none.
 extern bool hookline_hooks_jobs_remove(hookline_string_t *tag);
 
-// Imported Functions from `hookline:hooks/kv@0.1.0`
+// Imported Functions from `hookline:hooks/kv@0.1.1`
 // The value; none if there is none, or if its time is over.
 extern bool hookline_hooks_kv_get(hookline_string_t *key, hookline_option_list_u8_t *ret, hookline_hooks_kv_error_t *err);
 // Sets a value, for `ttl-s` seconds by the packets' clock (0 = for ever). `quota` when keys and values together are over `run.kv_kib`.
@@ -454,25 +592,56 @@ extern bool hookline_hooks_kv_add(hookline_string_t *key, int64_t n, uint32_t tt
 // Keys that begin with `prefix`, in the order of their bytes, at most 1000.
 extern bool hookline_hooks_kv_keys(hookline_string_t *prefix, hookline_list_string_t *ret, hookline_hooks_kv_error_t *err);
 
-// Exported Functions from `hookline:hooks/lifecycle@0.1.0`
+// Imported Functions from `hookline:hooks/http@0.1.1`
+// Sends a request and waits for its answer, whatever its status. Redirects are not followed. `denied` without a grant, `quota` over
+// `run.http_per_second`, `invalid` for what is no request; the text of `failed` says why there is no answer.
+extern bool hookline_hooks_http_fetch(hookline_hooks_http_request_t *request, hookline_hooks_http_response_t *ret, hookline_hooks_http_failure_t *err);
+
+// Imported Functions from `hookline:hooks/files@0.1.1`
+// The contents; none if there is no such file.
+extern bool hookline_hooks_files_read(hookline_string_t *name, hookline_option_list_u8_t *ret, hookline_hooks_files_error_t *err);
+// Replaces the contents, as a whole or not at all. Directories are made as needed.
+extern bool hookline_hooks_files_write(hookline_string_t *name, hookline_list_u8_t *contents, hookline_hooks_files_error_t *err);
+// Adds to the end of a file, which is made if there is none.
+extern bool hookline_hooks_files_append(hookline_string_t *name, hookline_list_u8_t *contents, hookline_hooks_files_error_t *err);
+// Removes a file; false if there was none.
+extern bool hookline_hooks_files_remove(hookline_string_t *name, bool *ret, hookline_hooks_files_error_t *err);
+// Files whose names begin with `prefix`, in the order of their names, at most 1000.
+extern bool hookline_hooks_files_find(hookline_string_t *prefix, hookline_hooks_files_list_entry_t *ret, hookline_hooks_files_error_t *err);
+
+// Imported Functions from `hookline:hooks/hub@0.1.1`
+// Sends `payload` (JSON) to every plugin that exports the hook and is granted the topic, this one too. Nothing waits: a plugin that is
+// more than 1024 messages behind loses those that come (counted). `denied` if `grants.messages` does not name the topic.
+extern bool hookline_hooks_hub_send(hookline_string_t *topic, hookline_string_t *payload, hookline_hooks_hub_error_t *err);
+
+// Exported Functions from `hookline:hooks/lifecycle@0.1.1`
 bool exports_hookline_hooks_lifecycle_on_init(hookline_string_t *err);
 void exports_hookline_hooks_lifecycle_on_shutdown(void);
 
-// Exported Functions from `hookline:hooks/items-hook@0.1.0`
+// Exported Functions from `hookline:hooks/items-hook@0.1.1`
 void exports_hookline_hooks_items_hook_on_items(uint32_t subscription, uint32_t count, exports_hookline_hooks_items_hook_list_column_t *columns, exports_hookline_hooks_items_hook_borrow_item_batch_t items);
 
-// Exported Functions from `hookline:hooks/packets-hook@0.1.0`
+// Exported Functions from `hookline:hooks/packets-hook@0.1.1`
 void exports_hookline_hooks_packets_hook_on_packets(uint32_t subscription, uint32_t count, exports_hookline_hooks_packets_hook_list_column_t *columns);
 
-// Exported Functions from `hookline:hooks/query-hook@0.1.0`
+// Exported Functions from `hookline:hooks/flows-hook@0.1.1`
+void exports_hookline_hooks_flows_hook_on_flows(uint32_t subscription, uint32_t count, exports_hookline_hooks_flows_hook_list_column_t *columns);
+
+// Exported Functions from `hookline:hooks/query-hook@0.1.1`
 void exports_hookline_hooks_query_hook_on_query(hookline_string_t *filter, exports_hookline_hooks_query_hook_borrow_item_batch_t items, exports_hookline_hooks_query_hook_list_verdict_t *ret);
 
-// Exported Functions from `hookline:hooks/timer-hook@0.1.0`
+// Exported Functions from `hookline:hooks/timer-hook@0.1.1`
 bool exports_hookline_hooks_timer_hook_on_job(hookline_string_t *tag, hookline_string_t *err);
 
-// Exported Functions from `hookline:hooks/state-hook@0.1.0`
+// Exported Functions from `hookline:hooks/state-hook@0.1.1`
 void exports_hookline_hooks_state_hook_save(hookline_list_u8_t *ret);
 bool exports_hookline_hooks_state_hook_restore(hookline_list_u8_t *state, hookline_string_t *err);
+
+// Exported Functions from `hookline:hooks/hub-hook@0.1.1`
+bool exports_hookline_hooks_hub_hook_on_message(exports_hookline_hooks_hub_hook_message_t *message, hookline_string_t *err);
+
+// Exported Functions from `hookline:hooks/results-hook@0.1.1`
+void exports_hookline_hooks_results_hook_on_result(exports_hookline_hooks_results_hook_outcome_t *outcome);
 
 // Helper Functions
 
@@ -540,6 +709,8 @@ void hookline_hooks_emit_alert_free(hookline_hooks_emit_alert_t *ptr);
 
 void hookline_hooks_emit_result_void_error_free(hookline_hooks_emit_result_void_error_t *ptr);
 
+void hookline_hooks_emit_result_string_error_free(hookline_hooks_emit_result_string_error_t *ptr);
+
 void hookline_hooks_jobs_error_free(hookline_hooks_jobs_error_t *ptr);
 
 void hookline_hooks_jobs_result_void_error_free(hookline_hooks_jobs_result_void_error_t *ptr);
@@ -558,6 +729,34 @@ void hookline_hooks_kv_result_s64_error_free(hookline_hooks_kv_result_s64_error_
 
 void hookline_hooks_kv_result_list_string_error_free(hookline_hooks_kv_result_list_string_error_t *ptr);
 
+void hookline_hooks_http_error_free(hookline_hooks_http_error_t *ptr);
+
+void hookline_hooks_http_request_free(hookline_hooks_http_request_t *ptr);
+
+void hookline_hooks_http_response_free(hookline_hooks_http_response_t *ptr);
+
+void hookline_hooks_http_failure_free(hookline_hooks_http_failure_t *ptr);
+
+void hookline_hooks_http_result_response_failure_free(hookline_hooks_http_result_response_failure_t *ptr);
+
+void hookline_hooks_files_error_free(hookline_hooks_files_error_t *ptr);
+
+void hookline_hooks_files_entry_free(hookline_hooks_files_entry_t *ptr);
+
+void hookline_hooks_files_result_option_list_u8_error_free(hookline_hooks_files_result_option_list_u8_error_t *ptr);
+
+void hookline_hooks_files_result_void_error_free(hookline_hooks_files_result_void_error_t *ptr);
+
+void hookline_hooks_files_result_bool_error_free(hookline_hooks_files_result_bool_error_t *ptr);
+
+void hookline_hooks_files_list_entry_free(hookline_hooks_files_list_entry_t *ptr);
+
+void hookline_hooks_files_result_list_entry_error_free(hookline_hooks_files_result_list_entry_error_t *ptr);
+
+void hookline_hooks_hub_error_free(hookline_hooks_hub_error_t *ptr);
+
+void hookline_hooks_hub_result_void_error_free(hookline_hooks_hub_result_void_error_t *ptr);
+
 void exports_hookline_hooks_lifecycle_result_void_string_free(exports_hookline_hooks_lifecycle_result_void_string_t *ptr);
 
 void exports_hookline_hooks_items_hook_column_free(exports_hookline_hooks_items_hook_column_t *ptr);
@@ -568,7 +767,15 @@ void exports_hookline_hooks_packets_hook_column_free(exports_hookline_hooks_pack
 
 void exports_hookline_hooks_packets_hook_list_column_free(exports_hookline_hooks_packets_hook_list_column_t *ptr);
 
+void exports_hookline_hooks_flows_hook_column_free(exports_hookline_hooks_flows_hook_column_t *ptr);
+
+void exports_hookline_hooks_flows_hook_list_column_free(exports_hookline_hooks_flows_hook_list_column_t *ptr);
+
 void exports_hookline_hooks_query_hook_list_verdict_free(exports_hookline_hooks_query_hook_list_verdict_t *ptr);
+
+void exports_hookline_hooks_hub_hook_message_free(exports_hookline_hooks_hub_hook_message_t *ptr);
+
+void exports_hookline_hooks_results_hook_outcome_free(exports_hookline_hooks_results_hook_outcome_t *ptr);
 
 // Sets the string `ret` to reference the input string `s` without copying it
 void hookline_string_set(hookline_string_t *ret, const char*s);

@@ -12,6 +12,13 @@ __attribute__((weak)) void hook_items(uint32_t subscription, uint32_t count, con
 __attribute__((weak)) void hook_packets(uint32_t subscription, uint32_t count, const hl_column *columns) {
   (void)subscription, (void)count, (void)columns;
 }
+__attribute__((weak)) void hook_flows(uint32_t subscription, uint32_t count, const hl_column *columns) {
+  (void)subscription, (void)count, (void)columns;
+}
+__attribute__((weak)) const char *hook_message(hl_text topic, hl_text payload, hl_text from) {
+  (void)topic, (void)payload, (void)from;
+  return NULL;
+}
 __attribute__((weak)) const char *hook_job(hl_text tag) {
   (void)tag;
   return NULL;
@@ -51,6 +58,23 @@ void exports_hookline_hooks_packets_hook_on_packets(uint32_t subscription, uint3
   exports_hookline_hooks_packets_hook_list_column_free(columns);
 }
 
+void exports_hookline_hooks_flows_hook_on_flows(uint32_t subscription, uint32_t count, exports_hookline_hooks_flows_hook_list_column_t *columns) {
+  hook_flows(subscription, count, columns->ptr);
+  exports_hookline_hooks_flows_hook_list_column_free(columns);
+}
+
+static hl_text seen(const hookline_string_t *text) { return (hl_text){(const char *)text->ptr, text->len}; }
+
+bool exports_hookline_hooks_hub_hook_on_message(exports_hookline_hooks_hub_hook_message_t *message, hookline_string_t *err) {
+  const char *error = hook_message(seen(&message->topic), seen(&message->payload), seen(&message->from));
+  exports_hookline_hooks_hub_hook_message_free(message);
+  return told(error, err);
+}
+
+void exports_hookline_hooks_results_hook_on_result(exports_hookline_hooks_results_hook_outcome_t *outcome) {
+  exports_hookline_hooks_results_hook_outcome_free(outcome);
+}
+
 void exports_hookline_hooks_query_hook_on_query(hookline_string_t *filter, exports_hookline_hooks_query_hook_borrow_item_batch_t items,
                                                 exports_hookline_hooks_query_hook_list_verdict_t *ret) {
   hookline_hooks_batch_item_batch_drop_borrow(items);
@@ -60,8 +84,7 @@ void exports_hookline_hooks_query_hook_on_query(hookline_string_t *filter, expor
 }
 
 bool exports_hookline_hooks_timer_hook_on_job(hookline_string_t *tag, hookline_string_t *err) {
-  hl_text text = {(const char *)tag->ptr, tag->len};
-  const char *error = hook_job(text);
+  const char *error = hook_job(seen(tag));
   hookline_string_free(tag);
   return told(error, err);
 }
@@ -90,22 +113,31 @@ static const char *kept(hookline_hooks_types_error_t *error) {
   return text;
 }
 
-static const char *subscribe(bool packets, const char *filter, const char *const *fields, size_t field_count) {
+typedef bool subscribe_to(hookline_hooks_subscribe_subscription_t *, hookline_hooks_subscribe_opened_t *, hookline_hooks_subscribe_error_t *);
+
+static const char *subscribe(subscribe_to *to, const char *filter, const char *const *fields, size_t field_count) {
   hookline_string_t *names = malloc((field_count + 1) * sizeof *names);
   if (!names) return "out of memory";
   for (size_t i = 0; i < field_count; i++) names[i] = lent(fields[i]);
   hookline_hooks_subscribe_subscription_t wanted = {lent(filter), {names, field_count}, 0, 0};
   hookline_hooks_subscribe_opened_t opened;
   hookline_hooks_subscribe_error_t error;
-  bool done = (packets ? hookline_hooks_subscribe_packets : hookline_hooks_subscribe_items)(&wanted, &opened, &error);
+  bool done = to(&wanted, &opened, &error);
   free(names);
   if (!done) return kept(&error);
   hookline_hooks_subscribe_opened_free(&opened);
   return NULL;
 }
 
-const char *hl_items_matching(const char *filter, const char *const *fields, size_t field_count) { return subscribe(false, filter, fields, field_count); }
-const char *hl_packets_matching(const char *filter, const char *const *fields, size_t field_count) { return subscribe(true, filter, fields, field_count); }
+const char *hl_items_matching(const char *filter, const char *const *fields, size_t field_count) {
+  return subscribe(hookline_hooks_subscribe_items, filter, fields, field_count);
+}
+const char *hl_packets_matching(const char *filter, const char *const *fields, size_t field_count) {
+  return subscribe(hookline_hooks_subscribe_packets, filter, fields, field_count);
+}
+const char *hl_flows_matching(const char *filter, const char *const *fields, size_t field_count) {
+  return subscribe(hookline_hooks_subscribe_flows, filter, fields, field_count);
+}
 
 bool hl_u64(const hl_column *column, uint32_t row, uint64_t *value) {
   switch (column->tag) {

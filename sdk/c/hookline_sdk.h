@@ -33,6 +33,10 @@ const char *hook_init(void);
 void hook_items(uint32_t subscription, uint32_t count, const hl_column *columns, hl_items items);
 // The same of packets.
 void hook_packets(uint32_t subscription, uint32_t count, const hl_column *columns);
+// Flows that opened or closed.
+void hook_flows(uint32_t subscription, uint32_t count, const hl_column *columns);
+// A message of a plugin, on a topic that the manifest grants; `payload` is JSON. A text is logged; NULL if all is well.
+const char *hook_message(hl_text topic, hl_text payload, hl_text from);
 // A job that is due. A text is logged; NULL if all is well.
 const char *hook_job(hl_text tag);
 // The plugin ends.
@@ -46,6 +50,9 @@ const char *hl_items_matching(const char *filter, const char *const *fields, siz
 // The same for packets; numbers begin at 0 too.
 const char *hl_packets_matching(const char *filter, const char *const *fields, size_t field_count);
 
+// The same for flows; numbers begin at 0 too.
+const char *hl_flows_matching(const char *filter, const char *const *fields, size_t field_count);
+
 // The value of a column in one row: false where the item has no such field.
 bool hl_u64(const hl_column *column, uint32_t row, uint64_t *value);
 bool hl_f64(const hl_column *column, uint32_t row, double *value);
@@ -58,6 +65,8 @@ bool hl_alert(hl_severity severity, const char *title, const char *text, int64_t
 bool hl_publish(const char *name, const char *json);
 // Asks an action to do something; `args` is a JSON object. False without a grant.
 bool hl_action(const char *kind, const char *args);
+// Sends JSON to the plugins that are granted the topic. False if this one is not, or its rate is used up.
+bool hl_send(const char *topic, const char *json);
 // A line of the plugin's log.
 void hl_log(hl_level level, const char *text);
 // A counter's number for hl_add; UINT32_MAX if the name is no metric name, or there are too many series.

@@ -22,6 +22,8 @@ const PLUGINS: &[(&str, &str)] = &[
     ("tests/guests/every-item", "tests/guests/dist"),
     ("tests/guests/item-reader", "tests/guests/dist"),
     ("tests/guests/stateful", "tests/guests/dist"),
+    ("tests/guests/talker", "tests/guests/dist"),
+    ("tests/guests/by-value", "tests/guests/dist"),
 ];
 
 /// Builds every guest. Plugins land in `plugins/dist`, the shim in `js-shim/dist`.

@@ -59,6 +59,8 @@ fn host(cache: &Path) -> HookHost {
         filters: hookline_kfl::Settings::default(),
         policy: hookline_hooks::Policy::default(),
         data: None,
+        fetch: None,
+        fuel: false,
         replay: true,
         now: Timestamp(0),
     };

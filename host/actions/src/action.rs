@@ -23,8 +23,8 @@ pub trait Action: Send + Sync {
 /// How an attempt ended. Reasons are read by people, and carry no secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The sink took it.
-    Delivered,
+    /// The sink took it; what it answered, if anything.
+    Delivered(String),
     /// Not now: try again, not before `after` if the sink said so.
     Retry {
         /// The wait that the sink asked for.

@@ -10,7 +10,7 @@ use hookline_bus::Event;
 use hookline_item::Timestamp;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{
-    Request, StatusCode, Uri,
+    Request, Response, StatusCode, Uri,
     header::{self, HeaderValue},
 };
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -77,6 +77,21 @@ impl Client {
             .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
             .build(connector);
         Self { inner, timeouts, clock }
+    }
+
+    /// Sends a request and gives its answer, whatever its status. `body_max` bytes of a body are read; one that is longer is an error.
+    ///
+    /// # Errors
+    /// Why there is no answer within `timeout`.
+    pub async fn fetch(&self, mut request: Request<Full<Bytes>>, timeout: Duration, body_max: usize) -> Result<Response<Bytes>, String> {
+        request.headers_mut().entry(header::USER_AGENT).or_insert(HeaderValue::from_static(USER_AGENT));
+        let shown = Redacted(request.uri().clone());
+        let exchange = async {
+            let (head, body) = self.inner.request(request).await.map_err(|e| format!("{shown}: {}", causes(&e)))?.into_parts();
+            let body = Limited::new(body, body_max).collect().await.map_err(|e| format!("{shown}: {}", causes(e.as_ref())))?;
+            Ok(Response::from_parts(head, body.to_bytes()))
+        };
+        tokio::time::timeout(timeout, exchange).await.unwrap_or_else(|_| Err(format!("{shown}: no answer within {timeout:?}")))
     }
 
     /// Sends what an event asks for, if it asks for something that can be sent, and lets `sort` judge the answer.
@@ -156,7 +171,7 @@ impl Answer {
     pub(crate) fn outcome(&self, shown: &Redacted) -> Outcome {
         let reason = format!("{shown}: answered {}", self.status);
         match self.status.as_u16() {
-            200..=299 => Outcome::Delivered,
+            200..=299 => Outcome::Delivered(String::from_utf8_lossy(&self.body).into_owned()),
             300..=399 => Outcome::Misconfigured(format!("{reason}, and redirects are not followed: use the final URL")),
             429 | 503 => Outcome::Retry { after: self.retry_after, reason },
             408 | 500..=599 => Outcome::retry(reason),
@@ -302,7 +317,7 @@ mod tests {
             };
             answer.outcome(&shown)
         };
-        assert_eq!(outcome(204, None), Outcome::Delivered);
+        assert_eq!(outcome(204, None), Outcome::Delivered(String::new()));
         assert!(matches!(outcome(302, None), Outcome::Misconfigured(_)));
         assert!(matches!(outcome(404, None), Outcome::Permanent(reason) if reason == "http://h/…: answered 404 Not Found"));
         assert!(matches!(outcome(408, Some("5")), Outcome::Retry { after: None, .. }));

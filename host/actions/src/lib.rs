@@ -23,4 +23,4 @@ pub use action::{Action, Handling, Outcome};
 pub use clock::{Clock, wall_clock};
 pub use log::LineSink;
 pub use registry::{Setup, registry};
-pub use runner::{ActionStatus, LastError, Runner, RunnerConfig, RunnerHandle};
+pub use runner::{ActionStatus, LastError, OnSettled, Runner, RunnerConfig, RunnerHandle, Settled};

@@ -98,6 +98,12 @@ impl fmt::Debug for Conversation {
 }
 
 impl Conversation {
+    /// The flow that it is of.
+    #[must_use]
+    pub const fn flow(&self) -> &Flow {
+        &self.flow
+    }
+
     /// A conversation that has not said anything yet.
     #[must_use]
     pub fn new(flow: Flow, limits: Arc<Limits>) -> Self {

@@ -312,6 +312,15 @@ pub(crate) enum Plugin {
         #[arg(long)]
         json: bool,
     },
+    /// Show what is in a plugin's file, without running it: contract, imports, hooks, memory, the tools that made it.
+    #[command(after_help = "Example:\n  hookline plugin inspect my-hook.wasm")]
+    Inspect {
+        /// A .wasm file.
+        file: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Run a plugin on a capture and show what it says; or compare that with what is expected.
     #[command(after_help = "Examples:\n  hookline plugin test my-hook                       (all tests of my-hook/tests/*.toml)\n  \
                             hookline plugin test my-hook.wasm --read a.pcap --expect expected.ndjson")]
@@ -350,6 +359,9 @@ pub(crate) struct PluginBench {
     /// For so many seconds.
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) seconds: u16,
+    /// Count the plugin's instructions too: exact, the same in each run, and the CPU times grow by it.
+    #[arg(long)]
+    pub(crate) fuel: bool,
     /// A value for the plugin's env.
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub(crate) env: Vec<String>,

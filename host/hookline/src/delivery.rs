@@ -1,13 +1,15 @@
 //! From what plugins emit to what workers did: a bounded queue, a thread that publishes to the bus, and the runner.
 
+use crate::fetcher::Fetcher;
 use anyhow::Context as _;
-use hookline_actions::{ActionStatus, RunnerConfig, RunnerHandle, Setup, http, registry};
+use hookline_actions::{ActionStatus, OnSettled, RunnerConfig, RunnerHandle, Setup, http, registry};
 use hookline_bus::{Bus, EmbeddedBus, Event, Limits};
+use hookline_hooks::{Fetch, HookHost, Reporter, Settled};
 use hookline_item::Timestamp;
 use std::{
     path::Path,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
@@ -66,6 +68,8 @@ pub(crate) struct Delivery {
     publisher: JoinHandle<()>,
     runner: RunnerHandle,
     refused: Arc<AtomicU64>,
+    reporter: Arc<OnceLock<Reporter>>,
+    client: http::Client,
 }
 
 /// Sees every event before it is published.
@@ -88,11 +92,25 @@ impl Delivery {
             let (bus, refused) = (Arc::clone(&bus), Arc::clone(&refused));
             std::thread::Builder::new().name("publisher".into()).spawn(move || publish(&receiver, &*bus, &refused, &watch))?
         };
-        let setup = Setup { client: http::Client::new(http::Timeouts::default(), hookline_actions::wall_clock()), lines };
+        let client = http::Client::new(http::Timeouts::default(), hookline_actions::wall_clock());
+        let setup = Setup { client: client.clone(), lines };
+        let reporter = Arc::<OnceLock<Reporter>>::default();
+        let config = RunnerConfig { on_settled: Some(tell(Arc::clone(&reporter))), ..RunnerConfig::default() };
         let guard = runtime.enter();
-        let runner = hookline_actions::Runner::start(Arc::clone(&bus), RunnerConfig::default(), registry(&setup))?;
+        let runner = hookline_actions::Runner::start(Arc::clone(&bus), config, registry(&setup))?;
         drop(guard);
-        Ok((Self { bus, publisher, runner, refused }, Emitter { sender, waits }))
+        Ok((Self { bus, publisher, runner, refused, reporter, client }, Emitter { sender, waits }))
+    }
+
+    /// From now on the plugins of `host` are told what became of their actions.
+    pub(crate) fn report_to(&self, host: &HookHost) {
+        // Set once: a second host would be told nothing, and there is none.
+        let _ = self.reporter.set(host.reporter());
+    }
+
+    /// What makes plugins' requests, with the actions' client.
+    pub(crate) fn fetcher(&self, runtime: &Runtime) -> Arc<dyn Fetch> {
+        Arc::new(Fetcher { client: self.client.clone(), runtime: runtime.handle().clone() })
     }
 
     /// What each action did.
@@ -129,6 +147,19 @@ impl Delivery {
             status
         })
     }
+}
+
+/// Passes outcomes on, once there is somebody to be told.
+fn tell(reporter: Arc<OnceLock<Reporter>>) -> OnSettled {
+    Arc::new(move |settled| {
+        let Some(reporter) = reporter.get() else { return };
+        let (delivered, detail) = match settled.outcome {
+            Ok(answer) => (true, answer),
+            Err(reason) => (false, reason),
+        };
+        let (id, action) = (settled.event.id.clone(), settled.action.to_owned());
+        reporter.settled(wall_clock(), Settled { id, action, delivered, detail: detail.to_owned(), attempts: settled.attempts });
+    })
 }
 
 /// Publishes what comes until the last emitter is gone.

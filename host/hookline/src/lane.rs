@@ -2,7 +2,7 @@
 
 use hookline_capture::SourceStats;
 use hookline_dissect as dissect;
-use hookline_hooks::Packet;
+use hookline_hooks::{self as hooks, Packet};
 use hookline_item::{Frame, Item, Node, Origin, Seen, Sender, Timestamp, Totals};
 use hookline_packet::{Close, FlowStart, Limits, Sink, Stats, Streams};
 use std::{collections::HashMap, sync::Arc};
@@ -27,6 +27,8 @@ struct Dissection {
     /// The origins of flows inside VLANs, and outside of tunnels.
     origins: HashMap<u16, Arc<Origin>>,
     items: Vec<Item>,
+    /// Flows that opened or closed, if anybody wants them.
+    flows: Option<Vec<hooks::Flow>>,
 }
 
 impl Lane {
@@ -34,7 +36,7 @@ impl Lane {
     pub(crate) fn new(node: &str, backend: &'static str, source: &str, seed: u64, limits: LaneLimits) -> Self {
         let node = Arc::new(Node { ip: String::new(), name: node.to_owned() });
         let origin = Arc::new(Origin { node, backend, source: source.into(), vlan: None, tunnels: Vec::new() });
-        let dissection = Dissection { limits: limits.dissect, origin, origins: HashMap::new(), items: Vec::new() };
+        let dissection = Dissection { limits: limits.dissect, origin, origins: HashMap::new(), items: Vec::new(), flows: None };
         Self { streams: Streams::new(limits.packet, seed), dissection }
     }
 
@@ -79,6 +81,19 @@ impl Lane {
         self.dissection.items.drain(..)
     }
 
+    /// Whether flows that open and close are to be noted.
+    pub(crate) fn note_flows(&mut self, wanted: bool) {
+        match wanted {
+            true => drop(self.dissection.flows.get_or_insert_default()),
+            false => self.dissection.flows = None,
+        }
+    }
+
+    /// The flows that opened or closed since the last call, in order.
+    pub(crate) fn flows(&mut self) -> impl Iterator<Item = hooks::Flow> + '_ {
+        self.dissection.flows.iter_mut().flat_map(|flows| flows.drain(..))
+    }
+
     /// Whether items wait.
     pub(crate) fn has_items(&self) -> bool {
         !self.dissection.items.is_empty()
@@ -109,6 +124,9 @@ impl Sink for Dissection {
         flow.roles_guessed = start.roles_guessed;
         flow.mid_stream = start.mid_stream;
         flow.origin = self.origin_of(start);
+        if let Some(flows) = &mut self.flows {
+            flows.push(flow_of(&flow, start.seen.at, None));
+        }
         dissect::Conversation::new(flow, Arc::clone(&self.limits))
     }
 
@@ -125,8 +143,30 @@ impl Sink for Dissection {
     }
 
     fn close(&mut self, mut flow: Self::Flow, why: Close, totals: &Totals) {
+        if let Some(flows) = &mut self.flows {
+            let (sent, received) = (&totals.client, &totals.server);
+            let closed = hooks::Closed {
+                reason: why.name(),
+                duration: totals.last.at.since(totals.first.at),
+                packets: [sent.packets.into(), received.packets.into()],
+                bytes: [sent.bytes, received.bytes],
+            };
+            flows.push(flow_of(flow.flow(), totals.last.at, Some(closed)));
+        }
         flow.close(why, totals.last, &mut self.items);
         flow.sum_up(why, totals, &mut self.items);
+    }
+}
+
+fn flow_of(flow: &dissect::Flow, at: Timestamp, closed: Option<hooks::Closed>) -> hooks::Flow {
+    hooks::Flow {
+        at,
+        stream: flow.stream,
+        protocol: flow.transport.name(),
+        client: flow.client,
+        server: flow.server,
+        mid_stream: flow.mid_stream,
+        closed,
     }
 }
 

@@ -9,6 +9,7 @@ mod delivery;
 mod dissection;
 mod embedded;
 mod error;
+mod fetcher;
 mod fields;
 mod lane;
 mod output;

@@ -9,7 +9,7 @@ use crate::{
 use anyhow::Context as _;
 use hookline_actions::ActionStatus;
 use hookline_bus::Event;
-use hookline_hooks::{Change, Folder, HookHost, LogLevel, LogLine, Policy};
+use hookline_hooks::{Change, Fetch, Folder, HookHost, LogLevel, LogLine, Policy};
 use hookline_item::{Item, Timestamp};
 use hookline_kfl::Settings;
 use hookline_store::{Store, StoreOptions, Writer};
@@ -84,7 +84,8 @@ impl Service {
             };
             Delivery::start(&runtime, folder, parts.replay, lines, Box::new(watch))?
         };
-        let host = make_host(parts, &console, emitter)?;
+        let host = make_host(parts, &console, emitter, delivery.fetcher(&runtime))?;
+        delivery.report_to(&host);
         let stop = Arc::new(AtomicBool::new(false));
         let watcher = watch_folder(parts.plugins.plugins.as_deref(), &host, &stop)?;
         let delivery = Arc::new(delivery);
@@ -162,7 +163,7 @@ impl Service {
     }
 }
 
-fn make_host(parts: &Parts<'_>, console: &Console, emitter: Emitter) -> anyhow::Result<HookHost> {
+fn make_host(parts: &Parts<'_>, console: &Console, emitter: Emitter, fetch: Arc<dyn Fetch>) -> anyhow::Result<HookHost> {
     let console = console.clone();
     let outlet = Outlet {
         event: emitter.or_show(parts.plugins.dry_run),
@@ -179,6 +180,8 @@ fn make_host(parts: &Parts<'_>, console: &Console, emitter: Emitter) -> anyhow::
         filters: parts.filters,
         policy: parts.policy,
         data: parts.serve.data.clone(),
+        fetch: Some(fetch),
+        fuel: false,
     };
     plugins::host(&setup, Arc::new(outlet))
 }

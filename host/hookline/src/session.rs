@@ -29,7 +29,8 @@ impl Session {
     pub(crate) fn new(node: &str, source: &dyn PacketSource, feeder: Option<Feeder>, limits: LaneLimits) -> Self {
         // A secret that differs from run to run: nobody can send flows that collide in the table. It has no effect on results.
         let seed = std::hash::RandomState::new().build_hasher().finish();
-        let lane = Lane::new(node, source.backend(), source.source(), seed, limits);
+        let mut lane = Lane::new(node, source.backend(), source.source(), seed, limits);
+        lane.note_flows(feeder.as_ref().is_some_and(Feeder::wants_flows));
         Self { lane, feeder, only: None, now: Timestamp(0), items: 0, matched: 0 }
     }
 
@@ -65,6 +66,7 @@ impl Session {
         if let Some(feeder) = self.feeder.as_mut().filter(|f| f.wants_packets()) {
             feeder.packet(&packet);
         }
+        self.give_flows();
         if self.lane.has_items() {
             self.give(on_item);
         }
@@ -74,6 +76,7 @@ impl Session {
     pub(crate) fn advance(&mut self, now: Timestamp, on_item: &mut dyn FnMut(Arc<Item>, Timestamp)) {
         self.now = self.now.max(now);
         self.lane.advance(self.now);
+        self.give_flows();
         self.give(on_item);
         if let Some(feeder) = &mut self.feeder {
             feeder.advance(self.now);
@@ -83,10 +86,19 @@ impl Session {
     /// The capture is over: everything that waits comes out, and the plugins get what was gathered for them.
     pub(crate) fn finish(&mut self, on_item: &mut dyn FnMut(Arc<Item>, Timestamp)) {
         self.lane.finish();
+        self.give_flows();
         self.give(on_item);
         if let Some(mut feeder) = self.feeder.take() {
             feeder.flush(self.now);
         }
+    }
+
+    fn give_flows(&mut self) {
+        let Some(feeder) = &mut self.feeder else { return };
+        for flow in self.lane.flows() {
+            feeder.flow(&flow);
+        }
+        self.lane.note_flows(feeder.wants_flows());
     }
 
     fn give(&mut self, on_item: &mut dyn FnMut(Arc<Item>, Timestamp)) {

@@ -140,6 +140,18 @@ impl Values {
         })
     }
 
+    /// What crosses into the plugin.
+    pub(crate) fn bytes(&self) -> u64 {
+        let bytes = match self {
+            Self::U8s(v) => v.len(),
+            Self::U64s(v) => 8 * v.len(),
+            Self::S64s(v) => 8 * v.len(),
+            Self::F64s(v) => 8 * v.len(),
+            Self::Texts { ends, bytes } => 4 * ends.len() + bytes.len(),
+        };
+        bytes as u64
+    }
+
     /// Empties it for the next batch; room for a few long texts is given back.
     fn clear(&mut self) {
         match self {

@@ -6,13 +6,13 @@ use std::{
     hash::{Hash, Hasher},
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     thread,
     time::Duration,
 };
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter, component::Component};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter, Strategy, component::Component};
 
 use crate::manifest::MEMORY_MAX_MIB;
 
@@ -25,56 +25,114 @@ const CORE_INSTANCES_PER_COMPONENT: u32 = 8;
 /// Elements of a table: function pointers of a large guest (QuickJS has 2,000).
 pub(crate) const TABLE_ELEMENTS_MAX: usize = 50_000;
 
-/// The engine with its ticker and its cache of compiled code.
+/// From this size on a component is run at once by code that is made quickly, until the fast code is ready: Cranelift takes about a second
+/// for each MiB of it.
+const QUICK_FROM: usize = 4 << 20;
+
+/// The engines with their ticker and the cache of compiled code.
 pub(crate) struct Compiler {
-    pub(crate) engine: Engine,
+    engines: Arc<Engines>,
     cache: Option<PathBuf>,
     stop: Arc<AtomicBool>,
     ticker: Option<thread::JoinHandle<()>>,
 }
 
+struct Engines {
+    /// Makes fast code (Cranelift).
+    fast: Engine,
+    /// Makes code several times quicker (Winch); it is there once a large component needs it.
+    quick: OnceLock<Engine>,
+    fuel: bool,
+}
+
+/// A component, compiled.
+pub(crate) struct Compiled {
+    pub(crate) component: Component,
+    /// Whether it is code that is to be replaced by the fast one ([`Compiler::fast`]).
+    pub(crate) quick: bool,
+}
+
 impl Compiler {
-    /// An engine that keeps compiled code in `cache`, if given.
-    pub(crate) fn new(cache: Option<PathBuf>) -> wasmtime::Result<Self> {
-        let engine = Engine::new(&config())?;
+    /// Engines that keep compiled code in `cache`, if given, and whose code counts its instructions, if wanted.
+    pub(crate) fn new(cache: Option<PathBuf>, fuel: bool) -> wasmtime::Result<Self> {
+        let engines = Arc::new(Engines { fast: Engine::new(&config(fuel))?, quick: OnceLock::new(), fuel });
         let stop = Arc::new(AtomicBool::new(false));
         let ticker = {
-            let (engine, stop) = (engine.clone(), Arc::clone(&stop));
+            let (engines, stop) = (Arc::clone(&engines), Arc::clone(&stop));
             let tick = move || {
                 while !stop.load(Ordering::Relaxed) {
                     thread::sleep(TICK);
-                    engine.increment_epoch();
+                    engines.fast.increment_epoch();
+                    if let Some(quick) = engines.quick.get() {
+                        quick.increment_epoch();
+                    }
                 }
             };
             thread::Builder::new().name("hook-ticker".into()).spawn(tick)?
         };
-        Ok(Self { engine, cache, stop, ticker: Some(ticker) })
+        Ok(Self { engines, cache, stop, ticker: Some(ticker) })
+    }
+
+    /// Whether code counts its instructions.
+    pub(crate) fn counts_fuel(&self) -> bool {
+        self.engines.fuel
     }
 
     /// The component in `bytes`, whose digest is given: a component as it is, a core module with our WIT inside made into one. Code
-    /// compiled before is taken from the cache.
-    pub(crate) fn load(&self, bytes: &[u8], digest: &str) -> Result<Component, String> {
-        let Some(dir) = &self.cache else { return self.compile(bytes) };
-        let file = dir.join(format!("{}.cwasm", self.cache_key(digest)));
-        if let Some(component) = self.load_cached(&file) {
-            return Ok(component);
+    /// compiled before is taken from the cache; a large one is compiled quickly.
+    pub(crate) fn load(&self, bytes: &[u8], digest: &str) -> Result<Compiled, String> {
+        let cached = self.file(digest).and_then(|file| self.load_cached(&file));
+        if let Some(component) = cached {
+            return Ok(Compiled { component, quick: false });
         }
-        let component = self.compile(bytes)?;
-        // A cache that cannot be written only costs time at the next start.
-        if let Err(error) = store(dir, &file, &component) {
+        if bytes.len() < QUICK_FROM {
+            return Ok(Compiled { component: self.fast(bytes, digest)?, quick: false });
+        }
+        match self.quick(bytes) {
+            Ok(component) => Ok(Compiled { component, quick: true }),
+            // Winch does not know all of WebAssembly that Cranelift does.
+            Err(reason) => {
+                tracing::debug!(message = "a component cannot be compiled quickly", reason);
+                Ok(Compiled { component: self.fast(bytes, digest)?, quick: false })
+            }
+        }
+    }
+
+    /// The fast code, into the cache.
+    pub(crate) fn fast(&self, bytes: &[u8], digest: &str) -> Result<Component, String> {
+        let component = Component::new(&self.engines.fast, as_component(bytes)?).map_err(|e| format!("{e:#}"))?;
+        if let Some(file) = self.file(digest)
+            && let Err(error) = store(&file, &component)
+        {
+            // A cache that cannot be written only costs time at the next start.
             tracing::warn!(message = "compiled code is not cached", file = %file.display(), %error);
         }
         Ok(component)
     }
 
-    fn compile(&self, bytes: &[u8]) -> Result<Component, String> {
-        Component::new(&self.engine, as_component(bytes)?).map_err(|e| format!("{e:#}"))
+    fn quick(&self, bytes: &[u8]) -> Result<Component, String> {
+        let component = as_component(bytes)?;
+        if self.engines.quick.get().is_none() {
+            let mut config = config(self.engines.fuel);
+            // A pool for a few instances that soon go would reserve as much address space as the other.
+            config.strategy(Strategy::Winch).allocation_strategy(InstanceAllocationStrategy::OnDemand);
+            let engine = Engine::new(&config).map_err(|e| format!("{e:#}"))?;
+            // If another thread was faster, its engine is as good.
+            let _ = self.engines.quick.set(engine);
+        }
+        let engine = self.engines.quick.get().ok_or("there is no quick engine")?;
+        Component::new(engine, component).map_err(|e| format!("{e:#}"))
+    }
+
+    /// Where the fast code of a guest is cached.
+    fn file(&self, digest: &str) -> Option<PathBuf> {
+        Some(self.cache.as_ref()?.join(format!("{}.cwasm", self.cache_key(digest))))
     }
 
     /// Names the guest, the engine's version and its settings: code of another engine is never taken.
     fn cache_key(&self, digest: &str) -> String {
         let mut settings = std::hash::DefaultHasher::new();
-        self.engine.precompile_compatibility_hash().hash(&mut settings);
+        self.engines.fast.precompile_compatibility_hash().hash(&mut settings);
         format!("{}-{:016x}", &digest[..32], settings.finish())
     }
 
@@ -86,7 +144,7 @@ impl Compiler {
         // SAFETY: `deserialize_file` runs the file's machine code, so the file must be what `Component::serialize` wrote. Only `store`
         // writes into this folder, which is created for this user alone (mode 0700), under a name with the guest's SHA-256 and the
         // engine's compatibility hash, and by a rename, so that it is whole. Files from users are never loaded this way.
-        unsafe { Component::deserialize_file(&self.engine, file) }.ok()
+        unsafe { Component::deserialize_file(&self.engines.fast, file) }.ok()
     }
 }
 
@@ -100,7 +158,7 @@ impl Drop for Compiler {
     }
 }
 
-fn config() -> Config {
+fn config(fuel: bool) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(INSTANCES_MAX)
         .total_core_instances(INSTANCES_MAX * CORE_INSTANCES_PER_COMPONENT)
@@ -117,6 +175,7 @@ fn config() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
+        .consume_fuel(fuel)
         // Concurrent calls cost 3.5 times as much, and hooks do not need them.
         .concurrency_support(false)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
@@ -128,8 +187,9 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
-fn store(dir: &Path, file: &Path, component: &Component) -> Result<(), String> {
+fn store(file: &Path, component: &Component) -> Result<(), String> {
     use std::os::unix::fs::DirBuilderExt as _;
+    let dir = file.parent().unwrap_or(Path::new("."));
     let code = component.serialize().map_err(|e| e.to_string())?;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| e.to_string())?;
     let part = file.with_extension(format!("part{}", std::process::id()));
@@ -137,7 +197,7 @@ fn store(dir: &Path, file: &Path, component: &Component) -> Result<(), String> {
 }
 
 /// The layer byte of a binary tells components from core modules (component-model `Binary.md`).
-fn as_component(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, String> {
+pub(crate) fn as_component(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, String> {
     match bytes.get(..8) {
         Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(bytes.into()),
         Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => encode(bytes).map(Into::into),
@@ -145,18 +205,35 @@ fn as_component(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, String> {
     }
 }
 
-/// The contract, for modules that do not say themselves which they follow.
-const CONTRACT: &[(&str, &str)] = &[
-    ("types.wit", include_str!("../../../wit/types.wit")),
-    ("host.wit", include_str!("../../../wit/host.wit")),
-    ("plugin.wit", include_str!("../../../wit/plugin.wit")),
+/// The contract, for modules that do not say themselves which they follow: its versions, the newest first, each with a name by which a
+/// module shows that it was compiled for it.
+const CONTRACTS: &[(&str, &[(&str, &str)])] = &[
+    (
+        "hookline:hooks/lifecycle@0.1.1#on-init",
+        &[
+            ("types.wit", include_str!("../../../wit/types.wit")),
+            ("host.wit", include_str!("../../../wit/host.wit")),
+            ("plugin.wit", include_str!("../../../wit/plugin.wit")),
+        ],
+    ),
+    (
+        "hookline:hooks/lifecycle@0.1.0#on-init",
+        &[
+            ("types.wit", include_str!("../../../wit/released/0.1.0/types.wit")),
+            ("host.wit", include_str!("../../../wit/released/0.1.0/host.wit")),
+            ("plugin.wit", include_str!("../../../wit/released/0.1.0/plugin.wit")),
+        ],
+    ),
 ];
 
 /// Makes a core module whose imports and exports are named as the contract has them, and which says no more (a C compiler's), a component.
 pub(crate) fn encode_with_contract(module: &[u8]) -> Result<Vec<u8>, String> {
     let wrong = |e: &dyn std::fmt::Display| format!("the contract cannot be put into the module: {e:#}");
+    let speaks = |mark: &str| module.windows(mark.len()).any(|w| w == mark.as_bytes());
+    let known = || CONTRACTS.iter().map(|(mark, _)| *mark).collect::<Vec<_>>().join(" nor ");
+    let (_, contract) = CONTRACTS.iter().find(|(mark, _)| speaks(mark)).ok_or_else(|| format!("the module exports neither {}", known()))?;
     let mut source = wit_parser::SourceMap::new();
-    CONTRACT.iter().for_each(|(name, text)| source.push(Path::new(name), *text));
+    contract.iter().for_each(|(name, text)| source.push(Path::new(name), *text));
     let group = source.parse().map_err(|(_, e)| wrong(&e))?;
     let mut resolve = wit_parser::Resolve::default();
     let package = resolve.push_group(group).map_err(|e| wrong(&e))?;

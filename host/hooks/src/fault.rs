@@ -1,6 +1,6 @@
 //! What a plugin was called with when it failed, kept in a file: its author calls it with the same again.
 
-use crate::{columns::Values, state::Shown};
+use crate::{columns::Values, state::Shown, stats::Hook};
 use hookline_item::{Timestamp, json};
 use serde_json::{Map, Value, json};
 use std::{
@@ -24,13 +24,6 @@ pub(crate) struct Call {
     pub(crate) count: u32,
     pub(crate) columns: Vec<Values>,
     pub(crate) items: Vec<Map<String, Value>>,
-}
-
-/// Which hook was called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hook {
-    Items,
-    Packets,
 }
 
 /// A call that failed, borrowed from the worker.
@@ -58,7 +51,7 @@ impl Failed<'_> {
             "plugin": self.plugin,
             "digest": self.digest,
             "error": self.error,
-            "hook": match self.hook { Hook::Items => "items", Hook::Packets => "packets" },
+            "hook": self.hook.name(),
             "subscription": self.subscription,
             "now": self.now.0,
             "count": self.count,
@@ -100,6 +93,7 @@ impl Call {
         let hook = match fault.get("hook").and_then(Value::as_str) {
             Some("items") => Hook::Items,
             Some("packets") => Hook::Packets,
+            Some("flows") => Hook::Flows,
             _ => return Err(wrong("hook")),
         };
         let columns: Option<Vec<Values>> = list("columns")?.iter().map(Values::from_json).collect();

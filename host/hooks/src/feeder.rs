@@ -1,7 +1,7 @@
 //! The lane's side: decides who wants an item, gathers batches, hands them over.
 
 use crate::{
-    Packet,
+    Flow, Packet,
     columns::{Column, Values},
     host::Inner,
     scope::Scope,
@@ -37,8 +37,20 @@ pub(crate) struct Planned {
     pub(crate) scope: Option<Arc<Scope>>,
     pub(crate) items: Vec<Subscription>,
     pub(crate) packets: Vec<Subscription>,
+    pub(crate) flows: Vec<Subscription>,
+    /// What it is given of letters.
+    pub(crate) letters: Letters,
     pub(crate) queries: bool,
     pub(crate) jobs: bool,
+}
+
+/// Which letters a plugin is given.
+#[derive(Clone, Default)]
+pub(crate) struct Letters {
+    /// Patterns of the topics of its messages.
+    pub(crate) topics: Vec<String>,
+    /// Whether it is told what became of its actions.
+    pub(crate) results: bool,
 }
 
 /// Jobs are looked at this often in packet time, at multiples of it, so that a replay runs them between the same packets each time.
@@ -52,6 +64,7 @@ pub struct Feeder {
     filters: FilterSet,
     items: Vec<Batch>,
     packets: Vec<Batch>,
+    flows: Vec<Batch>,
     /// For each plugin in the plan: the lane's own instance, if it has one.
     workers: Vec<Option<Worker>>,
     hits: Vec<usize>,
@@ -79,6 +92,7 @@ struct Batch {
 enum Of {
     Items,
     Packets,
+    Flows,
 }
 
 /// Items or packets of one batch. In live capture the delay sends smaller ones; each batch wakes the plugin's thread once.
@@ -124,6 +138,7 @@ impl Batch {
         let work = match self.of {
             Of::Items => Work::Items { subscription, now, count, columns, items: self.items.drain(..).collect(), back },
             Of::Packets => Work::Packets { subscription, now, count, columns, back },
+            Of::Flows => Work::Flows { subscription, now, count, columns, back },
         };
         match worker {
             Some(worker) => worker.handle(work),
@@ -141,6 +156,7 @@ impl Feeder {
             filters: FilterSet::default(),
             items: Vec::new(),
             packets: Vec::new(),
+            flows: Vec::new(),
             workers: Vec::new(),
             hits: Vec::new(),
             next_tick: Timestamp(0),
@@ -195,21 +211,37 @@ impl Feeder {
         }
     }
 
+    /// Whether a plugin wants flows: if not, there is no need to describe them.
+    #[must_use]
+    pub fn wants_flows(&self) -> bool {
+        !self.flows.is_empty()
+    }
+
     /// Offers a packet to every plugin whose filter it matches.
     pub fn packet(&mut self, packet: &Packet) {
-        let now = packet.at;
-        for batch in &mut self.packets {
+        self.offer(|this| &mut this.packets, packet, packet.at);
+    }
+
+    /// Offers a flow that opened or closed to every plugin whose filter it matches.
+    pub fn flow(&mut self, flow: &Flow) {
+        self.offer(|this| &mut this.flows, flow, flow.at);
+    }
+
+    fn offer(&mut self, batches: fn(&mut Self) -> &mut Vec<Batch>, object: &dyn Object, now: Timestamp) {
+        let mut all = std::mem::take(batches(self));
+        for batch in &mut all {
             let unfiltered = batch.subscription.filter.source().is_empty();
-            if !unfiltered && !batch.subscription.filter.matches(packet, now) {
+            if !unfiltered && !batch.subscription.filter.matches(object, now) {
                 continue;
             }
             let queue = &self.plan.plugins[batch.plugin].queue;
-            if batch.push(packet, now) {
+            if batch.push(object, now) {
                 batch.send(queue, self.workers[batch.plugin].as_mut(), now);
             } else if !queue.waits {
                 self.next_flush = self.next_flush.min(batch.due);
             }
         }
+        *batches(self) = all;
     }
 
     /// Sends everything that was gathered, and runs jobs that are due. To be called at the end of the capture.
@@ -219,14 +251,14 @@ impl Feeder {
     }
 
     fn send_all(&mut self, now: Timestamp) {
-        for batch in self.items.iter_mut().chain(&mut self.packets) {
+        for batch in self.items.iter_mut().chain(&mut self.packets).chain(&mut self.flows) {
             batch.send(&self.plan.plugins[batch.plugin].queue, self.workers[batch.plugin].as_mut(), now);
         }
     }
 
     fn flush_due(&mut self, now: Timestamp) {
         let mut next = Timestamp(u64::MAX);
-        for batch in self.items.iter_mut().chain(&mut self.packets) {
+        for batch in self.items.iter_mut().chain(&mut self.packets).chain(&mut self.flows) {
             if batch.due <= now {
                 batch.send(&self.plan.plugins[batch.plugin].queue, self.workers[batch.plugin].as_mut(), now);
             }
@@ -241,7 +273,8 @@ impl Feeder {
         let boundary = Timestamp(now.0 - now.0 % tick);
         self.next_tick = Timestamp(boundary.0.saturating_add(tick));
         for (index, plugin) in self.plan.plugins.iter().enumerate().filter(|(_, p)| p.jobs) {
-            for batch in self.items.iter_mut().chain(&mut self.packets).filter(|b| b.plugin == index) {
+            let batches = self.items.iter_mut().chain(&mut self.packets).chain(&mut self.flows);
+            for batch in batches.filter(|b| b.plugin == index) {
                 batch.send(&plugin.queue, self.workers[index].as_mut(), boundary);
             }
             match &mut self.workers[index] {
@@ -259,12 +292,14 @@ impl Feeder {
         self.filters = FilterSet::default();
         self.items.clear();
         self.packets.clear();
+        self.flows.clear();
         for (index, plugin) in self.plan.plugins.iter().enumerate() {
             for subscription in &plugin.items {
                 self.filters.add(subscription.filter.clone());
                 self.items.push(Batch::new(Of::Items, index, subscription.clone(), plugin.reads_items));
             }
             self.packets.extend(plugin.packets.iter().map(|s| Batch::new(Of::Packets, index, s.clone(), false)));
+            self.flows.extend(plugin.flows.iter().map(|s| Batch::new(Of::Flows, index, s.clone(), false)));
         }
         self.next_flush = Timestamp(u64::MAX);
     }

@@ -3,14 +3,17 @@
 use crate::{
     Outbox,
     engine::{Compiler, digest},
-    fault::{Call, Hook},
+    fault::Call,
     feeder::{Feeder, Plan, Planned},
-    instance::{Instance, Program},
+    fetch::Fetch,
+    files::Directories,
+    instance::{Instance, Program, Rows},
     kv::Stores,
+    mail::{Address, Post, Settled},
     manifest::{Instances, Manifest},
     policy::Policy,
     state::{Identity, KindOf, Shown, Surroundings},
-    stats::{Counts, State, Stats},
+    stats::{Counts, Hook, HookCalls, State, Stats},
     times::Quantiles,
     worker::{Queue, Spec, Thread, Work, Worker},
 };
@@ -21,7 +24,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc,
     },
     thread,
@@ -46,6 +49,10 @@ pub struct Options {
     pub policy: Policy,
     /// Folder for what plugins keep, and for calls that failed ([`HookHost::reproduce`]), which hold traffic; `None` keeps both in memory, or not.
     pub data: Option<PathBuf>,
+    /// Makes the requests of plugins that are granted some; without it they are refused.
+    pub fetch: Option<Arc<dyn Fetch>>,
+    /// Whether plugins' instructions are counted: exact, and a few percent slower.
+    pub fuel: bool,
     /// Whether packets come from a file: then nothing is dropped, and the reader waits for slow plugins.
     pub replay: bool,
     /// The clock before the first packet: the wall clock in live capture, zero in a replay.
@@ -82,10 +89,16 @@ pub struct PluginStatus {
     pub hooks: Vec<&'static str>,
     /// The filters of its item subscriptions.
     pub filters: Vec<String>,
+    /// The fields that it reads, as columns or one by one.
+    pub fields: Vec<String>,
     /// How often its code was replaced.
     pub reloads: u64,
+    /// Whether its code was compiled quickly and will be replaced by faster code.
+    pub quick_code: bool,
     /// CPU nanoseconds of its calls.
     pub call_ns: Quantiles,
+    /// The same of each hook that was called.
+    pub by_hook: Vec<HookCalls>,
     /// Counters.
     #[serde(flatten)]
     pub counts: Counts,
@@ -131,6 +144,7 @@ struct Loaded {
     worker: Option<Thread>,
     stats: Arc<Stats>,
     reloads: u64,
+    quick_code: bool,
 }
 
 pub(crate) struct Inner {
@@ -167,6 +181,11 @@ impl Inner {
 
     /// Makes the plan anew from the plugins that there are.
     fn publish(&self, plugins: &BTreeMap<String, Loaded>) {
+        let addresses = plugins.values().filter_map(|p| {
+            let Planned { letters, queue, .. } = p.planned.as_ref()?;
+            Some(Address { plugin: p.identity.name.clone(), letters: letters.clone(), queue: queue.clone() })
+        });
+        self.around.post.deliver_to(addresses.collect());
         let planned = plugins.values().filter_map(|p| p.planned.clone()).collect();
         *lock(&self.plan) = Arc::new(Plan { plugins: planned });
         self.generation.fetch_add(1, Ordering::Release);
@@ -176,6 +195,19 @@ impl Inner {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is behind these locks is replaced whole, so a panic elsewhere leaves it sound.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Tells plugins what became of the actions that they asked for.
+#[derive(Clone)]
+pub struct Reporter(Weak<Inner>);
+
+impl Reporter {
+    /// Tells whoever waits for it, if the host still runs.
+    pub fn settled(&self, at: Timestamp, settled: Settled) {
+        if let Some(inner) = self.0.upgrade() {
+            inner.around.post.settled(at, settled);
+        }
+    }
 }
 
 /// Runs plugins. Cheap to clone: all clones are one host.
@@ -190,7 +222,7 @@ impl HookHost {
     /// # Errors
     /// The engine cannot be made on this machine.
     pub fn new(options: Options, outbox: Arc<dyn Outbox>) -> Result<Self, String> {
-        let compiler = Compiler::new(options.cache).map_err(|e| format!("the WebAssembly engine does not start: {e:#}"))?;
+        let compiler = Compiler::new(options.cache, options.fuel).map_err(|e| format!("the WebAssembly engine does not start: {e:#}"))?;
         let around = Surroundings {
             outbox,
             metrics: crate::metrics::Registry::default(),
@@ -199,7 +231,11 @@ impl HookHost {
             kind_of: options.kind_of,
             filters: options.filters,
             faults: options.data.as_ref().map(|folder| folder.join("faults")),
-            stores: Stores::new(options.data.map(|folder| folder.join("kv"))),
+            stores: Stores::new(options.data.as_ref().map(|folder| folder.join("kv"))),
+            directories: Directories::new(options.data.map(|folder| folder.join("files"))),
+            fetch: options.fetch,
+            post: Post::default(),
+            ending: AtomicBool::new(false),
         };
         let inner = Inner {
             compiler: Arc::new(compiler),
@@ -234,7 +270,7 @@ impl HookHost {
             let known = plugins.entry(name.to_owned()).or_insert_with(|| Loaded::unborn(name, &manifest));
             Arc::clone(&known.stats)
         };
-        self.start(name, code, manifest, &stats).map_err(|reason| {
+        self.start(name, &code, &manifest, &stats).map_err(|reason| {
             let running = lock(&self.inner.plugins).get(name).is_some_and(|p| p.planned.is_some());
             match running {
                 true => stats.set_state(State::Running, Some(format!("the new file was not taken: {reason}"))),
@@ -253,19 +289,20 @@ impl HookHost {
     }
 
     /// Compiles, links and starts a plugin on this thread.
-    fn instance(&self, name: &str, code: Code, mut manifest: Manifest, stats: &Arc<Stats>) -> Result<(Arc<Spec>, Instance), String> {
+    fn instance(&self, name: &str, code: &Code, manifest: &Manifest, stats: &Arc<Stats>) -> Result<(Arc<Spec>, Instance), String> {
         let inner = &self.inner;
+        let mut manifest = manifest.clone();
         let scope = inner.policy.admit(&mut manifest)?;
         let (program, digest, script) = match code {
             Code::Wasm(bytes) => {
-                let digest = digest(&bytes);
-                (inner.program(&bytes, &digest)?, digest, None)
+                let digest = digest(bytes);
+                (inner.program(bytes, &digest)?, digest, None)
             }
             Code::Script(file, text) => {
                 let engine = inner.script_engine.as_ref();
                 let bytes = engine.ok_or("this build has no JavaScript engine: run `cargo xtask setup` and build again")?;
                 let of_engine = inner.script_engine_digest.get_or_init(|| digest(bytes));
-                (inner.program(bytes, of_engine)?, digest(text.as_bytes()), Some((file, text)))
+                (inner.program(bytes, of_engine)?, digest(text.as_bytes()), Some((file.clone(), text.clone())))
             }
         };
         let identity = Arc::new(Identity { name: name.to_owned(), digest, manifest, scope, script });
@@ -275,7 +312,7 @@ impl HookHost {
         Ok((spec, instance))
     }
 
-    fn start(&self, name: &str, code: Code, manifest: Manifest, stats: &Arc<Stats>) -> Result<(), String> {
+    fn start(&self, name: &str, code: &Code, manifest: &Manifest, stats: &Arc<Stats>) -> Result<(), String> {
         let inner = &self.inner;
         let (spec, instance) = self.instance(name, code, manifest, stats)?;
         let identity = Arc::clone(&spec.identity);
@@ -288,10 +325,12 @@ impl HookHost {
             scope: identity.scope.clone(),
             items: state.subscriptions.items.clone(),
             packets: state.subscriptions.packets.clone(),
+            flows: state.subscriptions.flows.clone(),
+            letters: instance.letters(),
             queries: state.subscriptions.queries,
             jobs: instance.has_jobs(),
         };
-        let hooks = spec.program.hooks();
+        let (hooks, quick) = (spec.program.hooks(), spec.program.quick);
         let worker = Worker::new(spec, Some(instance));
         let mut plugins = lock(&inner.plugins);
         let known = plugins.entry(name.to_owned()).or_insert_with(|| Loaded::unborn(name, &identity.manifest));
@@ -299,10 +338,37 @@ impl HookHost {
         known.reloads += u64::from(former.is_some());
         let thread = thread::Builder::new().name(format!("hook {name}"));
         known.worker = Some(thread.spawn(move || worker.run(&inbox, former)).map_err(|e| e.to_string())?);
-        (known.identity, known.planned, known.hooks) = (identity, Some(planned), hooks);
+        (known.identity, known.planned, known.hooks, known.quick_code) = (identity, Some(planned), hooks, quick);
         stats.set_state(State::Running, None);
         inner.publish(&plugins);
+        drop(plugins);
+        if let (true, Code::Wasm(bytes)) = (quick, code) {
+            self.replace_quick_code(name, bytes.clone(), manifest.clone()).map_err(|e| e.to_string())?;
+        }
         Ok(())
+    }
+
+    /// Compiles a plugin's fast code on a thread of its own, and has it take over from the quick one.
+    fn replace_quick_code(&self, name: &str, bytes: Vec<u8>, manifest: Manifest) -> std::io::Result<()> {
+        // The host may end meanwhile.
+        let (weak, name) = (Arc::downgrade(&self.inner), name.to_owned());
+        let compiler = Arc::clone(&self.inner.compiler);
+        let replace = move || {
+            let digest = digest(&bytes);
+            let fast = Program::fast(&compiler, &bytes, &digest).map(Arc::new);
+            let Some(inner) = weak.upgrade() else { return };
+            let program = match fast {
+                Ok(program) => program,
+                Err(error) => return tracing::warn!(message = "a plugin stays on its quick code", plugin = name, error),
+            };
+            lock(&inner.programs).insert(digest.clone(), Arc::downgrade(&program));
+            let is_same = lock(&inner.plugins).get(&name).is_some_and(|p| p.planned.is_some() && p.identity.digest == digest);
+            // Another version, or none: there is nothing to be replaced.
+            if is_same && let Err(error) = (Self { inner }).load(&name, Code::Wasm(bytes), manifest) {
+                tracing::warn!(message = "a plugin stays on its quick code", plugin = name, %error);
+            }
+        };
+        thread::Builder::new().name("compile".to_owned()).spawn(replace).map(drop)
     }
 
     /// Calls a plugin with what a call was given that failed: the text of a file in `faults` below [`Options::data`].
@@ -313,10 +379,12 @@ impl HookHost {
         let error = |reason| LoadError { plugin: name.to_owned(), reason };
         let call = Call::parse(fault).map_err(error)?;
         let stats = Arc::default();
-        let (_, mut instance) = self.instance(name, code, manifest, &stats).map_err(error)?;
+        let (_, mut instance) = self.instance(name, &code, &manifest, &stats).map_err(error)?;
+        let rows = Rows { subscription: call.subscription, count: call.count, columns: &call.columns };
         let result = match call.hook {
-            Hook::Items => instance.items(call.subscription, call.now, call.count, &call.columns, call.shown()),
-            Hook::Packets => instance.packets(call.subscription, call.now, call.count, &call.columns),
+            Hook::Packets => instance.packets(call.now, rows),
+            Hook::Flows => instance.flows(call.now, rows),
+            _ => instance.items(call.now, rows, call.shown()),
         };
         Ok(result.map_or_else(|failure| Reproduced::Failed(failure.text().to_owned()), |()| Reproduced::Returned))
     }
@@ -327,6 +395,12 @@ impl HookHost {
         if plugins.remove(name).is_some() {
             self.inner.publish(&plugins);
         }
+    }
+
+    /// Who is to be told what became of plugins' actions. It does not keep the host.
+    #[must_use]
+    pub fn reporter(&self) -> Reporter {
+        Reporter(Arc::downgrade(&self.inner))
     }
 
     /// Every plugin, by name.
@@ -381,9 +455,22 @@ impl HookHost {
         self.inner.plan().plugins.iter().any(|p| p.queries)
     }
 
+    /// Lets plugins do what they were given, and read what they wrote to each other meanwhile: once, and once more what was answered.
+    fn settle_letters(&self) {
+        let plan = self.inner.plan();
+        if plan.plugins.iter().all(|p| p.letters.topics.is_empty()) {
+            return;
+        }
+        for _ in 0..2 {
+            plan.plugins.iter().for_each(|p| p.queue.settle());
+        }
+    }
+
     /// Lets every plugin finish what it was given, then ends them. Feeders must have been dropped before: a plugin ends when nobody can
     /// give it work any more.
     pub fn finish(&self) {
+        self.inner.around.ending.store(!self.inner.replay, Ordering::Relaxed);
+        self.settle_letters();
         let mut plugins = lock(&self.inner.plugins);
         let workers: Vec<Thread> = plugins
             .values_mut()
@@ -405,7 +492,15 @@ impl Loaded {
     /// A plugin that has been heard of and not started.
     fn unborn(name: &str, manifest: &Manifest) -> Self {
         let identity = Identity { name: name.to_owned(), digest: String::new(), manifest: manifest.clone(), scope: None, script: None };
-        Self { identity: Arc::new(identity), planned: None, hooks: Vec::new(), worker: None, stats: Arc::default(), reloads: 0 }
+        Self {
+            identity: Arc::new(identity),
+            planned: None,
+            hooks: Vec::new(),
+            worker: None,
+            stats: Arc::default(),
+            reloads: 0,
+            quick_code: false,
+        }
     }
 
     fn status(&self) -> PluginStatus {
@@ -423,8 +518,11 @@ impl Loaded {
             error,
             hooks: self.hooks.clone(),
             filters: self.planned.iter().flat_map(|p| &p.items).map(|s| s.filter.source().to_owned()).collect(),
+            fields: self.stats.fields(),
             reloads: self.reloads,
+            quick_code: self.quick_code,
             call_ns: self.stats.call_times.quantiles(),
+            by_hook: self.stats.by_hook(),
             counts: self.stats.counts(),
         }
     }

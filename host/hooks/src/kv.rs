@@ -1,5 +1,6 @@
 //! What plugins keep: a SQLite table of their own each, in a file or in memory.
 
+use crate::refused::Refused;
 use hookline_item::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::{
@@ -15,13 +16,6 @@ use std::{
 const KEY_MAX: usize = 512;
 /// Keys that are listed at once.
 const KEYS_MAX: u32 = 1000;
-
-/// Why a store does not do what it is asked.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
-    Invalid(String),
-    Quota(String),
-}
 
 impl From<rusqlite::Error> for Refused {
     fn from(error: rusqlite::Error) -> Self {

@@ -11,20 +11,27 @@
 #![deny(unsafe_code)]
 
 mod bindings;
+mod by_value;
 mod columns;
 mod cron;
 mod engine;
 mod fault;
 mod feeder;
+mod fetch;
+mod files;
+mod flow;
 mod folder;
 mod host;
+mod inspect;
 mod instance;
 mod interfaces;
 mod kv;
+mod mail;
 mod manifest;
 mod metrics;
 mod packet;
 mod policy;
+mod refused;
 mod scope;
 mod state;
 mod stats;
@@ -32,13 +39,17 @@ mod times;
 mod worker;
 
 pub use feeder::Feeder;
+pub use fetch::{Answer, Fetch, NoAnswer, Request};
+pub use flow::{Closed, FLOW_FIELDS, Flow};
 pub use folder::{Change, Folder, read_plugin};
-pub use host::{Code, HookHost, LoadError, Options, PluginStatus, Reproduced, Verdict};
+pub use host::{Code, HookHost, LoadError, Options, PluginStatus, Reporter, Reproduced, Verdict};
+pub use inspect::{Contents, Memory, inspect};
+pub use mail::Settled;
 pub use manifest::{About, Data, Grants, MEMORY_MAX_MIB, Manifest, Run};
 pub use packet::{PACKET_FIELDS, Packet};
 pub use policy::{Most, Policy};
 pub use state::{KindOf, Shown};
-pub use stats::{Counts, State};
+pub use stats::{Counts, Hook, HookCalls, State};
 pub use times::Quantiles;
 
 use hookline_bus::Event;

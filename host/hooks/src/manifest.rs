@@ -57,6 +57,10 @@ pub struct Run {
     pub events_per_second: u32,
     /// KiB of what it keeps (`kv`): keys and values.
     pub kv_kib: u32,
+    /// KiB of its files.
+    pub files_kib: u32,
+    /// Requests to servers a second; more are refused and counted.
+    pub http_per_second: u32,
     /// After so many failures within `quarantine_minutes` it is not started again until a new file comes; 0 = never.
     pub quarantine_after: u32,
     /// The minutes in which these failures count.
@@ -100,6 +104,10 @@ pub struct Grants {
     pub env: Vec<String>,
     /// Actions it may ask for, each with patterns of its destinations: `slack = ["https://hooks.slack.com/*"]`.
     pub actions: BTreeMap<String, Vec<String>>,
+    /// Servers it may send requests to, by name, with a port if only that one: `api.example.com`, `*.internal:8443`.
+    pub http: Vec<String>,
+    /// Topics of messages that it may send to plugins, and is given.
+    pub messages: Vec<String>,
 }
 
 /// The most memory that a manifest may ask for: what the engine's pool has room for.
@@ -118,6 +126,8 @@ impl Default for Run {
             log_lines_per_second: 1000,
             events_per_second: 1000,
             kv_kib: 1024,
+            files_kib: 10 * 1024,
+            http_per_second: 10,
             quarantine_after: 5,
             quarantine_minutes: 10,
         }
@@ -162,7 +172,9 @@ impl Manifest {
     #[must_use]
     pub fn trusted() -> Self {
         let actions = ["elastic", "influxdb", "log", "slack", "webhook"].map(|a| (a.to_owned(), vec!["*".to_owned()]));
-        Self { grants: Grants { env: vec!["*".to_owned()], actions: BTreeMap::from(actions) }, ..Self::default() }
+        let all = || vec!["*".to_owned()];
+        let grants = Grants { env: all(), actions: BTreeMap::from(actions), http: all(), messages: all() };
+        Self { grants, ..Self::default() }
     }
 }
 
@@ -184,6 +196,20 @@ impl Grants {
             return Ok(());
         }
         Err(format!("none of the patterns in `grants.actions.{kind}` allows this destination"))
+    }
+}
+
+impl Grants {
+    /// Whether requests may be sent to `host` at `port`.
+    ///
+    /// # Errors
+    /// The grant that is missing, as it is to be written.
+    pub(crate) fn check_http(&self, host: &str, port: u16) -> Result<(), String> {
+        let with_port = format!("{host}:{port}");
+        if self.http.iter().any(|p| glob(p, host) || glob(p, &with_port)) {
+            return Ok(());
+        }
+        Err(format!("requests to {with_port} are not granted: add `http = [\"{host}\"]` to `[grants]`"))
     }
 }
 
@@ -252,5 +278,9 @@ mod tests {
         assert!(m.grants.check_action("slack", "https://hooks.slack.com/services/x").is_ok());
         assert!(m.grants.check_action("slack", "https://evil.example/").unwrap_err().contains("grants.actions.slack"));
         assert!(m.grants.check_action("webhook", "https://a/").unwrap_err().contains("webhook = "));
+        let m = Manifest::parse("[grants]\nhttp = [\"api.example.com\", \"*.internal:8443\"]").unwrap();
+        assert!(m.grants.check_http("api.example.com", 443).is_ok() && m.grants.check_http("a.internal", 8443).is_ok());
+        assert!(m.grants.check_http("a.internal", 443).is_err() && m.grants.check_http("api.example.com.evil.example", 443).is_err());
+        assert!(m.grants.check_http("b", 80).unwrap_err().contains("http = [\"b\"]"));
     }
 }

@@ -15,6 +15,10 @@ pub struct Policy {
     pub env: Option<Vec<String>>,
     /// Actions that plugins may ask for, each with patterns of its destinations.
     pub actions: Option<BTreeMap<String, Vec<String>>>,
+    /// Patterns of the servers that plugins may send requests to.
+    pub http: Option<Vec<String>>,
+    /// Patterns of the topics of messages between plugins.
+    pub messages: Option<Vec<String>>,
     /// What plugins see of items at most: every plugin, also one without a manifest.
     pub data: Data,
     /// The largest budgets.
@@ -39,6 +43,10 @@ pub struct Most {
     pub events_per_second: Option<u32>,
     /// KiB of what it keeps.
     pub kv_kib: Option<u32>,
+    /// KiB of its files.
+    pub files_kib: Option<u32>,
+    /// Requests to servers a second.
+    pub http_per_second: Option<u32>,
     /// Whether plugins may run in the lanes, where capture waits for them.
     pub per_lane: Option<bool>,
 }
@@ -56,10 +64,14 @@ impl Policy {
     }
 
     fn check_grants(&self, manifest: &Manifest) -> Result<(), String> {
-        if let Some(allowed) = &self.env
-            && let Some(env) = manifest.grants.env.iter().find(|env| !covers(allowed, env))
-        {
-            return Err(refused(&format!("grants.env = [{env:?}]"), "policy.env"));
+        let grants = &manifest.grants;
+        let lists = [("env", &self.env, &grants.env), ("http", &self.http, &grants.http), ("messages", &self.messages, &grants.messages)];
+        for (name, allowed, asked) in lists {
+            if let Some(allowed) = allowed
+                && let Some(asked) = asked.iter().find(|asked| !covers(allowed, asked))
+            {
+                return Err(refused(&format!("grants.{name} = [{asked:?}]"), &format!("policy.{name}")));
+            }
         }
         let Some(allowed) = &self.actions else { return Ok(()) };
         for (action, destinations) in &manifest.grants.actions {
@@ -93,6 +105,8 @@ impl Policy {
             ("log_lines_per_second", &mut run.log_lines_per_second, usual.log_lines_per_second, most.log_lines_per_second),
             ("events_per_second", &mut run.events_per_second, usual.events_per_second, most.events_per_second),
             ("kv_kib", &mut run.kv_kib, usual.kv_kib, most.kv_kib),
+            ("files_kib", &mut run.files_kib, usual.files_kib, most.files_kib),
+            ("http_per_second", &mut run.http_per_second, usual.http_per_second, most.http_per_second),
         ];
         for (name, asked, usual, most) in budgets {
             match most {
@@ -137,6 +151,9 @@ mod tests {
             ),
             ("[actions]\nslack = [\"https://hooks.slack.com/*\"]", "[grants.actions]\nslack = [\"*\"]", "policy.actions.slack"),
             ("[actions]", "[grants.actions]\nwebhook = []", "policy.actions.webhook"),
+            ("http = [\"*.internal\"]", "[grants]\nhttp = [\"a.internal\"]", ""),
+            ("http = [\"*.internal\"]", "[grants]\nhttp = [\"*\"]", "policy.http"),
+            ("messages = []", "[grants]\nmessages = [\"t\"]", "policy.messages"),
             ("[data]\nbodies = false", "", ""),
             ("[data]\nbodies = false", "[data]\nbodies = true", "policy.data.bodies"),
             ("[data]\nnamespaces = [\"shop-*\"]", "[data]\nnamespaces = [\"shop-a\"]", ""),

@@ -5,7 +5,11 @@ use crate::{
     columns::Column,
     cron::Cron,
     engine::Limiter,
+    fetch::Fetch,
+    files::{Directories, Directory},
+    interfaces::wasi::Printed,
     kv::{Kv, Stores},
+    mail::Post,
     manifest::Manifest,
     metrics::{Registry, Series},
     scope::Scope,
@@ -17,7 +21,7 @@ use rustix::time::{ClockId, clock_gettime};
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 use wasmtime::component::ResourceTable;
@@ -39,6 +43,12 @@ pub(crate) struct Surroundings {
     pub(crate) faults: Option<PathBuf>,
     /// What plugins keep.
     pub(crate) stores: Stores,
+    pub(crate) directories: Directories,
+    /// Makes plugins' requests to other servers, if anybody does.
+    pub(crate) fetch: Option<Arc<dyn Fetch>>,
+    pub(crate) post: Post,
+    /// Whether live capture is over: nobody waits for servers any more.
+    pub(crate) ending: AtomicBool,
 }
 
 /// What a plugin is, apart from its code.
@@ -72,8 +82,14 @@ pub(crate) struct State {
     pub(crate) jobs: Vec<Job>,
     pub(crate) series: Vec<Arc<Series>>,
     pub(crate) kv: Option<Arc<Kv>>,
+    pub(crate) directory: Option<Arc<Directory>>,
     pub(crate) log_quota: Quota,
     pub(crate) event_quota: Quota,
+    pub(crate) http_quota: Quota,
+    /// What the guest has printed of lines that are not whole yet.
+    pub(crate) printed: Printed,
+    /// Whether the guest's instructions are counted.
+    pub(crate) fuel: bool,
     /// How many events the instance has emitted.
     pub(crate) sequence: u64,
     /// State of the guest's random numbers: seeded, so that a replay is the same each time.
@@ -84,11 +100,21 @@ pub(crate) struct State {
 /// What the plugin asked for in `on-init`.
 #[derive(Default)]
 pub(crate) struct Subscriptions {
-    /// Whether more may be asked for.
-    pub(crate) open: bool,
+    /// Whether more may be asked for, and how items would be given.
+    pub(crate) open: Option<ItemsAs>,
     pub(crate) items: Vec<Subscription>,
     pub(crate) packets: Vec<Subscription>,
+    pub(crate) flows: Vec<Subscription>,
     pub(crate) queries: bool,
+}
+
+/// How a plugin is given its items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ItemsAs {
+    /// In batches, with a column for each field.
+    Columns,
+    /// One by one.
+    Values,
 }
 
 /// One subscription, ready to be filled.
@@ -108,11 +134,13 @@ pub(crate) struct Budget {
     pub(crate) limit: Duration,
     /// The thread's CPU time at the first interruption: a tick late at most, and calls that end before it pay nothing.
     pub(crate) started: Option<Duration>,
+    /// How long the call has waited for servers.
+    pub(crate) waited: Duration,
 }
 
 impl Budget {
     pub(crate) fn start(&mut self, limit: Duration) {
-        *self = Self { limit, started: None };
+        *self = Self { limit, ..Self::default() };
     }
 
     /// Whether the limit is used up; asked at every tick.
@@ -177,12 +205,13 @@ pub(crate) struct Paths(HashMap<String, Option<Path>>);
 
 impl Paths {
     /// The path written as `text`, if it is one. Past 1000 different texts the table starts anew.
-    pub(crate) fn get(&mut self, text: &str) -> Option<&Path> {
+    pub(crate) fn get(&mut self, text: &str, stats: &Stats) -> Option<&Path> {
         const PATHS_MAX: usize = 1000;
         if !self.0.contains_key(text) {
             if self.0.len() >= PATHS_MAX {
                 self.0.clear();
             }
+            stats.reads(text);
             self.0.insert(text.to_owned(), text.parse().ok());
         }
         self.0.get(text)?.as_ref()

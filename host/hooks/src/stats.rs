@@ -1,9 +1,12 @@
 //! What is counted of each plugin.
 
-use crate::times::Times;
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use crate::times::{Quantiles, Times};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// A number that only grows.
@@ -29,6 +32,9 @@ macro_rules! counters {
         pub(crate) struct Stats {
             $(pub(crate) $name: Counter,)*
             pub(crate) call_times: Times,
+            by_hook: [OfHook; Hook::ALL.len()],
+            /// Fields that it read.
+            fields: Mutex<BTreeSet<String>>,
             state: Mutex<(State, Option<String>)>,
         }
 
@@ -61,6 +67,8 @@ counters! {
     skipped_down: "Items and packets skipped while it waited to be restarted, or was quarantined",
     calls: "Calls of its hooks",
     cpu_ns: "CPU nanoseconds in its hooks",
+    bytes_in: "Bytes of columns, fields and whole items that it was given",
+    fuel: "WebAssembly instructions of its calls, where they are counted",
     traps: "Calls that ended in a trap",
     quarantines: "Times it was quarantined",
     overruns: "Calls that were ended because their CPU time was used up",
@@ -72,8 +80,81 @@ counters! {
     log_lines_suppressed: "Log lines over its quota",
     events: "Events emitted",
     events_refused: "Events refused: no grant, over its quota, or the queue was full",
+    http_requests: "Requests it made to servers",
+    http_failed: "Requests that got no answer",
+    http_refused: "Requests refused: no grant, or over its quota",
+    messages: "Messages it sent to plugins",
+    messages_refused: "Messages refused: no grant, or over its quota",
+    messages_failed: "Messages that it was given and could not follow",
+    letters_dropped: "Messages and outcomes dropped because too many waited for it",
     query_timeouts: "Queries it did not answer in time",
     memory_bytes: "Memory of its instance",
+}
+
+/// What a plugin is called for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hook {
+    /// `items-hook`, or `item-hook` for a whole batch.
+    Items,
+    /// `packets-hook`.
+    Packets,
+    /// `flows-hook`.
+    Flows,
+    /// `query-hook`.
+    Query,
+    /// `timer-hook`.
+    Job,
+    /// `state-hook`.
+    State,
+    /// `hub-hook`.
+    Message,
+    /// `results-hook`.
+    Result,
+}
+
+impl Hook {
+    pub(crate) const ALL: [Self; 8] =
+        [Self::Items, Self::Packets, Self::Flows, Self::Query, Self::Job, Self::State, Self::Message, Self::Result];
+
+    /// How it is called where a call is kept or counted.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Items => "items",
+            Self::Packets => "packets",
+            Self::Flows => "flows",
+            Self::Query => "query",
+            Self::Job => "job",
+            Self::State => "state",
+            Self::Message => "message",
+            Self::Result => "result",
+        }
+    }
+}
+
+/// Fields that are named of a plugin: one that makes them up has no end of them.
+const FIELDS_MAX: usize = 100;
+
+/// Calls of one hook.
+#[derive(Debug, Default)]
+struct OfHook {
+    calls: Counter,
+    cpu_ns: Counter,
+    times: Times,
+}
+
+/// What one hook's calls took.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub struct HookCalls {
+    /// Which.
+    pub hook: Hook,
+    /// How many.
+    pub calls: u64,
+    /// CPU nanoseconds of all together.
+    pub cpu_ns: u64,
+    /// CPU nanoseconds of one.
+    pub call_ns: Quantiles,
 }
 
 /// What a plugin is doing.
@@ -94,6 +175,40 @@ pub enum State {
 }
 
 impl Stats {
+    /// Counts a call of a hook, and what it took.
+    pub(crate) fn called(&self, hook: Hook, nanos: u64) {
+        self.calls.add(1);
+        self.cpu_ns.add(nanos);
+        self.call_times.add(nanos);
+        if let Some(of) = self.by_hook.get(hook as usize) {
+            of.calls.add(1);
+            of.cpu_ns.add(nanos);
+            of.times.add(nanos);
+        }
+    }
+
+    /// Notes that it reads a field; up to [`FIELDS_MAX`] are kept.
+    pub(crate) fn reads(&self, path: &str) {
+        let mut fields = self.fields.lock().unwrap_or_else(PoisonError::into_inner);
+        if fields.len() < FIELDS_MAX {
+            fields.insert(path.to_owned());
+        }
+    }
+
+    /// The fields that it read, by name.
+    pub(crate) fn fields(&self) -> Vec<String> {
+        self.fields.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// The hooks that were called.
+    pub(crate) fn by_hook(&self) -> Vec<HookCalls> {
+        let calls = |(hook, of): (Hook, &OfHook)| {
+            let calls = HookCalls { hook, calls: of.calls.get(), cpu_ns: of.cpu_ns.get(), call_ns: of.times.quantiles() };
+            (calls.calls > 0).then_some(calls)
+        };
+        Hook::ALL.into_iter().zip(&self.by_hook).filter_map(calls).collect()
+    }
+
     pub(crate) fn set_state(&self, state: State, error: Option<String>) {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = (state, error);
     }

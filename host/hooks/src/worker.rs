@@ -4,11 +4,12 @@ use crate::{
     bindings::query_hook,
     columns::Values,
     engine::Compiler,
-    fault::{Failed, Hook},
-    instance::{Failure, Instance, Program},
+    fault::Failed,
+    instance::{Failure, Instance, Program, Rows},
+    mail::{Letter, Mailbox},
     manifest::Run,
     state::{Identity, Shown, Surroundings},
-    stats::{State, Stats},
+    stats::{Hook, State, Stats},
 };
 use hookline_bus::{Event, Kind};
 use hookline_item::Timestamp;
@@ -17,7 +18,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, Sender, SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -41,6 +42,13 @@ pub(crate) enum Work {
         columns: Vec<Values>,
         back: Sender<Used>,
     },
+    Flows {
+        subscription: u32,
+        now: Timestamp,
+        count: u32,
+        columns: Vec<Values>,
+        back: Sender<Used>,
+    },
     Query {
         now: Timestamp,
         filter: String,
@@ -50,6 +58,10 @@ pub(crate) enum Work {
     Tick {
         now: Timestamp,
     },
+    /// There are letters in the box.
+    Mail,
+    /// All that came before is done, with the letters: the sender is dropped.
+    Barrier(Sender<()>),
 }
 
 /// A batch that was delivered goes back to its lane: its columns are filled again there, and freeing items is several times cheaper on
@@ -64,15 +76,20 @@ impl Work {
     /// The packets' clock.
     fn now(&self) -> Timestamp {
         match self {
-            Self::Items { now, .. } | Self::Packets { now, .. } | Self::Query { now, .. } | Self::Tick { now } => *now,
+            Self::Items { now, .. }
+            | Self::Packets { now, .. }
+            | Self::Flows { now, .. }
+            | Self::Query { now, .. }
+            | Self::Tick { now } => *now,
+            Self::Mail | Self::Barrier(_) => Timestamp(0),
         }
     }
 
     /// Items and packets in it.
     fn count(&self) -> u64 {
         match self {
-            Self::Items { count, .. } | Self::Packets { count, .. } => u64::from(*count),
-            Self::Query { .. } | Self::Tick { .. } => 0,
+            Self::Items { count, .. } | Self::Packets { count, .. } | Self::Flows { count, .. } => u64::from(*count),
+            Self::Query { .. } | Self::Tick { .. } | Self::Mail | Self::Barrier(_) => 0,
         }
     }
 }
@@ -85,6 +102,7 @@ pub(crate) struct Queue {
     queued: Arc<AtomicU64>,
     queued_max: u64,
     pub(crate) stats: Arc<Stats>,
+    pub(crate) mailbox: Arc<Mailbox>,
     /// In a replay nothing is dropped: the reader waits.
     pub(crate) waits: bool,
 }
@@ -99,8 +117,9 @@ impl Queue {
         let messages = if waits { MESSAGES_IN_REPLAY } else { queued_max as usize };
         let (sender, receiver) = sync_channel(messages);
         let queued = Arc::new(AtomicU64::new(0));
-        let queue = Self { sender, queued: Arc::clone(&queued), queued_max: queued_max.into(), stats: Arc::clone(stats), waits };
-        (queue, Inbox { receiver, queued })
+        let (stats, mailbox) = (Arc::clone(stats), Arc::<Mailbox>::default());
+        let inbox = Inbox { receiver, queued: Arc::clone(&queued), mailbox: Arc::clone(&mailbox) };
+        (Self { sender, queued, queued_max: queued_max.into(), stats, mailbox, waits }, inbox)
     }
 
     /// Hands work over, or drops it and counts it.
@@ -118,6 +137,15 @@ impl Queue {
         }
     }
 
+    /// Waits until everything is done that was handed over before, and the letters that had come are read.
+    pub(crate) fn settle(&self) {
+        let (done, waited) = channel();
+        // A worker that is gone has nothing left to do; else the other end is dropped once it is there.
+        if self.sender.send(Work::Barrier(done)).is_ok() {
+            let _ = waited.recv();
+        }
+    }
+
     /// Hands work over that is not missed if there is no room for it; says whether there was.
     pub(crate) fn try_send(&self, work: Work) -> bool {
         !matches!(self.sender.try_send(work), Err(TrySendError::Full(_) | TrySendError::Disconnected(_)))
@@ -128,6 +156,7 @@ impl Queue {
 pub(crate) struct Inbox {
     receiver: Receiver<Work>,
     queued: Arc<AtomicU64>,
+    mailbox: Arc<Mailbox>,
 }
 
 impl Inbox {
@@ -160,7 +189,7 @@ pub(crate) struct Spec {
 impl Spec {
     /// Starts an instance.
     pub(crate) fn start(&self, now: Timestamp) -> Result<Instance, String> {
-        Instance::start(&self.compiler, &self.program, &self.identity, &self.around, &self.stats, now)
+        Instance::start(self.compiler.counts_fuel(), &self.program, &self.identity, &self.around, &self.stats, now)
     }
 }
 
@@ -222,10 +251,34 @@ impl Worker {
         }
         let mut now = Timestamp(0);
         while let Some(work) = inbox.next() {
-            now = work.now();
-            self.handle(work);
+            // A barrier falls when the letters are read.
+            let _barrier = match work {
+                Work::Mail => None,
+                Work::Barrier(done) => Some(done),
+                work => {
+                    now = now.max(work.now());
+                    self.handle(work);
+                    None
+                }
+            };
+            while let Some((at, letter)) = inbox.mailbox.take() {
+                now = now.max(at);
+                self.give(now, &letter);
+            }
         }
         self.finish(now)
+    }
+
+    /// Gives the instance a letter; one that is down does not get it.
+    fn give(&mut self, now: Timestamp, letter: &Letter) {
+        self.revive(now);
+        let Some(instance) = &mut self.instance else {
+            self.spec.stats.letters_dropped.add(1);
+            return;
+        };
+        if let Err(failure) = instance.letter(now, letter) {
+            self.fail(&failure, now);
+        }
     }
 
     /// Ends the instance. Returns what it hands over.
@@ -256,21 +309,31 @@ impl Worker {
         };
         let result = match work {
             Work::Items { subscription, now, count, columns, items, back } => {
-                let result = instance.items(subscription, now, count, &columns, Arc::clone(&items));
-                self.keep_fault(&result, (Hook::Items, subscription, now, count), &columns, &items);
+                let rows = Rows { subscription, count, columns: &columns };
+                let result = instance.items(now, rows, Arc::clone(&items));
+                self.keep_fault(&result, (Hook::Items, now), rows, &items);
                 // A lane that has ended leaves the freeing to us.
                 let _ = back.send(Used { columns, _items: items });
                 result
             }
             Work::Packets { subscription, now, count, columns, back } => {
-                let result = instance.packets(subscription, now, count, &columns);
-                self.keep_fault(&result, (Hook::Packets, subscription, now, count), &columns, &[]);
-                let _ = back.send(Used { columns, _items: Arc::new([]) });
+                let rows = Rows { subscription, count, columns: &columns };
+                let result = instance.packets(now, rows);
+                self.keep_fault(&result, (Hook::Packets, now), rows, &[]);
+                let _ = back.send(Used { columns, _items: Arc::default() });
+                result
+            }
+            Work::Flows { subscription, now, count, columns, back } => {
+                let rows = Rows { subscription, count, columns: &columns };
+                let result = instance.flows(now, rows);
+                self.keep_fault(&result, (Hook::Flows, now), rows, &[]);
+                let _ = back.send(Used { columns, _items: Arc::default() });
                 result
             }
             Work::Tick { now } => instance.run_due_jobs(now),
             // Nobody waits for the answer any more if the receiver is gone.
             Work::Query { now, filter, items, reply } => instance.query(now, &filter, items).map(|v| drop(reply.send(v))),
+            Work::Mail | Work::Barrier(_) => Ok(()),
         };
         match result {
             Ok(()) => self.spec.stats.delivered.add(count),
@@ -285,8 +348,8 @@ impl Worker {
     fn keep_fault(
         &self,
         result: &Result<(), Failure>,
-        (hook, subscription, now, count): (Hook, u32, Timestamp, u32),
-        columns: &[Values],
+        (hook, now): (Hook, Timestamp),
+        Rows { subscription, count, columns }: Rows<'_>,
         items: &[Shown],
     ) {
         let (Err(failure), Some(folder)) = (result, &self.spec.around.faults) else { return };

@@ -43,6 +43,8 @@ async fn server() -> (SocketAddr, Live) {
         filters: Settings::default(),
         policy: hookline_hooks::Policy::default(),
         data: None,
+        fetch: None,
+        fuel: false,
         replay: false,
         now: Timestamp(0),
     };

@@ -50,6 +50,14 @@ pub fn action(kind: &str, args: &str) -> Result<(), Error> {
     emit::action(kind, args)
 }
 
+/// As [`action`], and returns the event's id, with which [`Plugin::result`](crate::Plugin::result) is called when it is done or given up.
+///
+/// # Errors
+/// As [`action`].
+pub fn request(kind: &str, args: &str) -> Result<String, Error> {
+    emit::request(kind, args)
+}
+
 /// Publishes a JSON payload for subscribers under the plugin's subject.
 ///
 /// # Errors

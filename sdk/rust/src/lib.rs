@@ -47,19 +47,19 @@ pub mod bindings {
 }
 
 pub use bindings::{
-    exports::hookline::hooks::query_hook::Verdict,
+    exports::hookline::hooks::{hub_hook::Message, query_hook::Verdict, results_hook::Outcome},
     hookline::hooks::{
         batch::ItemBatch,
         config,
         emit::Severity,
-        jobs, kfl, kv,
+        files, http, hub, jobs, kfl, kv,
         log::Level,
         types::{Column, Error, Value},
     },
 };
-pub use emit::{Alert, action, publish};
+pub use emit::{Alert, action, publish, request};
 pub use metrics::{Counter, Gauge, Histogram};
-pub use rows::{Batch, Cell, Cells, Item, Items, PacketBatch, Packets, Row};
+pub use rows::{Batch, Cell, Cells, Flows, Item, Items, PacketBatch, Packets, Row, RowBatch};
 
 /// What a plugin does. Everything but `init` has an empty default.
 pub trait Plugin: Sized + 'static {
@@ -75,6 +75,9 @@ pub trait Plugin: Sized + 'static {
     /// Packets that matched a subscription.
     fn packets(&mut self, _batch: &PacketBatch<'_>) {}
 
+    /// Flows that opened or closed and matched a subscription.
+    fn flows(&mut self, _batch: &RowBatch<'_>) {}
+
     /// Items on their way to a client of the API; called after [`subscribe_to_queries`].
     fn query(&mut self, _filter: &str, _items: &ItemBatch) -> Vec<Verdict> {
         Vec::new()
@@ -87,6 +90,17 @@ pub trait Plugin: Sized + 'static {
     fn job(&mut self, _tag: &str) -> Result<(), String> {
         Ok(())
     }
+
+    /// A message of a plugin, on a topic that the manifest grants (see [`hub::send`]).
+    ///
+    /// # Errors
+    /// A text for the log.
+    fn message(&mut self, _message: &Message) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// What became of an action that was asked for by [`request`].
+    fn result(&mut self, _outcome: &Outcome) {}
 
     /// What goes to the next version of the plugin when this one is replaced; nothing if it is empty.
     fn save(&mut self) -> Vec<u8> {
@@ -175,6 +189,21 @@ macro_rules! export {
             impl exports::packets_hook::Guest for Exported {
                 fn on_packets(subscription: u32, count: u32, columns: Vec<$crate::Column>) {
                     with(|p| $crate::Plugin::packets(p, &$crate::PacketBatch::new(subscription, count, &columns)));
+                }
+            }
+            impl exports::flows_hook::Guest for Exported {
+                fn on_flows(subscription: u32, count: u32, columns: Vec<$crate::Column>) {
+                    with(|p| $crate::Plugin::flows(p, &$crate::RowBatch::new(subscription, count, &columns)));
+                }
+            }
+            impl exports::hub_hook::Guest for Exported {
+                fn on_message(message: $crate::Message) -> Result<(), String> {
+                    with(|p| $crate::Plugin::message(p, &message))
+                }
+            }
+            impl exports::results_hook::Guest for Exported {
+                fn on_result(outcome: $crate::Outcome) {
+                    with(|p| $crate::Plugin::result(p, &outcome));
                 }
             }
             impl exports::query_hook::Guest for Exported {

@@ -207,6 +207,26 @@ impl Packets {
     }
 }
 
+/// A subscription to flows.
+#[derive(Clone, Debug)]
+pub struct Flows(Items);
+
+impl Flows {
+    /// Flows that match a filter over their own fields, as `event == "close" and bytesSent > 1000000`; the empty one matches all.
+    #[must_use]
+    pub fn matching(filter: &str) -> Self {
+        Self(Items::matching(filter))
+    }
+
+    /// Subscribes, with the fields of the row `R`. Returns the subscription's number.
+    ///
+    /// # Errors
+    /// As [`Items::rows`].
+    pub fn rows<R: Row>(self) -> Result<u32, String> {
+        subscribe::flows(&self.0.wanted(R::FIELDS)).map(|o| o.id).map_err(|e| crate::text(&e))
+    }
+}
+
 /// Items of one subscription.
 pub struct Batch<'a> {
     subscription: u32,
@@ -236,20 +256,23 @@ impl<'a> Batch<'a> {
 }
 
 /// Packets of one subscription.
-pub struct PacketBatch<'a> {
+pub type PacketBatch<'a> = RowBatch<'a>;
+
+/// Packets or flows of one subscription: rows without more behind them.
+pub struct RowBatch<'a> {
     subscription: u32,
     count: usize,
     columns: &'a [Column],
 }
 
-impl<'a> PacketBatch<'a> {
+impl<'a> RowBatch<'a> {
     #[doc(hidden)]
     #[must_use]
     pub fn new(subscription: u32, count: u32, columns: &'a [Column]) -> Self {
         Self { subscription, count: count as usize, columns }
     }
 
-    /// The number that [`Packets::rows`] returned.
+    /// The number that [`Packets::rows`] or [`Flows::rows`] returned.
     #[must_use]
     pub fn subscription(&self) -> u32 {
         self.subscription

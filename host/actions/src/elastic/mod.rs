@@ -19,7 +19,7 @@ pub(crate) fn action(client: Client) -> HttpAction {
 fn sort(answer: &Answer, shown: &Redacted) -> Outcome {
     match answer.status.as_u16() {
         // There is a document of this id: ours, of an attempt whose answer did not come.
-        409 => Outcome::Delivered,
+        409 => Outcome::Delivered(String::new()),
         401 | 403 => Outcome::Misconfigured(format!("{shown}: answered {}: the credentials do not allow it", answer.status)),
         404 => Outcome::Misconfigured(format!("{shown}: answered {}: there is no such index, and it is not made by itself", answer.status)),
         _ => answer.outcome(shown),
@@ -37,7 +37,7 @@ mod tests {
         let shown = Redacted("https://es:9200/i/_create/e1".parse().unwrap());
         let outcome =
             |status| sort(&Answer { status: StatusCode::from_u16(status).unwrap(), retry_after: None, body: Bytes::new() }, &shown);
-        assert_eq!([outcome(201), outcome(409)], [Outcome::Delivered, Outcome::Delivered]);
+        assert_eq!([outcome(201), outcome(409)], [Outcome::Delivered(String::new()), Outcome::Delivered(String::new())]);
         assert!([401, 403, 404].into_iter().all(|status| matches!(outcome(status), Outcome::Misconfigured(_))));
         assert!(matches!(outcome(400), Outcome::Permanent(_)) && matches!(outcome(429), Outcome::Retry { .. }));
     }

@@ -37,7 +37,7 @@ mod tests {
         let shown = Redacted("http://influx:8086/api/v2/write?bucket=b".parse().unwrap());
         let outcome =
             |status| sort(&Answer { status: StatusCode::from_u16(status).unwrap(), retry_after: None, body: Bytes::new() }, &shown);
-        assert_eq!(outcome(204), Outcome::Delivered);
+        assert_eq!(outcome(204), Outcome::Delivered(String::new()));
         assert!(matches!(outcome(401), Outcome::Misconfigured(reason) if reason.contains("token") && !reason.contains("bucket=b")));
         assert!(matches!(outcome(404), Outcome::Misconfigured(_)));
         assert!(matches!(outcome(400), Outcome::Permanent(_)));

@@ -46,7 +46,7 @@ impl Action for Log {
     fn handle<'a>(&'a self, event: &'a Event) -> Handling<'a> {
         Box::pin(async move {
             match self.lines.line(&line::format(event)) {
-                Ok(()) => Outcome::Delivered,
+                Ok(()) => Outcome::Delivered(String::new()),
                 Err(error) => Outcome::retry(format!("the line could not be written: {error}")),
             }
         })

@@ -11,7 +11,7 @@ mod worker;
 pub use status::{ActionStatus, LastError};
 
 use crate::{Action, Clock, wall_clock};
-use hookline_bus::{Bus, BusError};
+use hookline_bus::{Bus, BusError, Event};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -42,6 +42,23 @@ pub struct RunnerConfig {
     pub attempt_timeout: Duration,
     /// Tells the time.
     pub clock: Clock,
+    /// Called about every event that is delivered or given up. Must return quickly.
+    pub on_settled: Option<OnSettled>,
+}
+
+/// Is told what became of events.
+pub type OnSettled = Arc<dyn Fn(&Settled<'_>) + Send + Sync>;
+
+/// What became of an event.
+pub struct Settled<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// The action that it was for.
+    pub action: &'static str,
+    /// What the sink answered; or why it was given up.
+    pub outcome: Result<&'a str, &'a str>,
+    /// Attempts it took.
+    pub attempts: u32,
 }
 
 impl Default for RunnerConfig {
@@ -57,6 +74,7 @@ impl Default for RunnerConfig {
             // Above the client's 10 s, whose error says more.
             attempt_timeout: Duration::from_secs(15),
             clock: wall_clock(),
+            on_settled: None,
         }
     }
 }

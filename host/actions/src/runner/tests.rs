@@ -63,7 +63,7 @@ impl Action for Scripted {
             self.at_once_max.fetch_max(self.at_once.fetch_add(1, SeqCst) + 1, SeqCst);
             tokio::time::sleep(self.takes).await;
             self.at_once.fetch_sub(1, SeqCst);
-            self.outcomes.lock().unwrap().pop().unwrap_or(Outcome::Delivered)
+            self.outcomes.lock().unwrap().pop().unwrap_or(Outcome::Delivered(String::new()))
         })
     }
 }

@@ -1,6 +1,6 @@
 //! One action's deliveries.
 
-use super::{ActionStatus, LastError, RunnerConfig, backoff};
+use super::{ActionStatus, LastError, RunnerConfig, Settled, backoff};
 use crate::{Action, Outcome};
 use hookline_bus::{Bus, BusError, Delivery, Filter, Retry};
 use hookline_item::Timestamp;
@@ -123,15 +123,15 @@ impl Worker {
     async fn attempt(self: Arc<Self>, delivery: Delivery) {
         let _counted = InFlight::new(&self.in_flight);
         match self.try_once(&delivery).await {
-            Ok(()) => self.acknowledge(delivery).await,
+            Ok(answer) => self.acknowledge(delivery, &answer).await,
             Err(Failed::Again { after, reason }) => self.put_back(delivery, after, reason).await,
             Err(Failed::Dead(reason)) => self.bury(delivery, reason).await,
         }
         self.settled.notify_waiters();
     }
 
-    /// One attempt, and what follows from its outcome.
-    async fn try_once(&self, delivery: &Delivery) -> Result<(), Failed> {
+    /// One attempt, and what follows from its outcome: what the sink answered, or what is to be done.
+    async fn try_once(&self, delivery: &Delivery) -> Result<String, Failed> {
         let (attempt, attempts_max) = (delivery.attempt, self.config.attempts_max.max(1));
         if attempt > attempts_max {
             return Err(Failed::Dead(format!("given up after {attempts_max} attempts: the last ended without an outcome")));
@@ -139,7 +139,7 @@ impl Worker {
         let limit = self.config.attempt_timeout;
         let outcome = timeout(limit, self.action.handle(&delivery.event)).await;
         match outcome.unwrap_or_else(|_| Outcome::retry(format!("no outcome within {limit:?}"))) {
-            Outcome::Delivered => Ok(()),
+            Outcome::Delivered(answer) => Ok(answer),
             Outcome::Retry { reason, .. } if attempt == attempts_max => {
                 Err(Failed::Dead(format!("given up after {attempts_max} attempts: {reason}")))
             }
@@ -151,10 +151,11 @@ impl Worker {
         }
     }
 
-    async fn acknowledge(&self, delivery: Delivery) {
+    async fn acknowledge(&self, delivery: Delivery, answer: &str) {
         let now = (self.config.clock)();
         self.delivered.fetch_add(1, Relaxed);
         tracing::debug!(action = self.action.name(), event = %delivery.event.id, "delivered");
+        self.tell(&delivery, Ok(answer));
         self.on_bus(move |bus, consumer| bus.ack(consumer, &delivery, now)).await;
     }
 
@@ -171,7 +172,15 @@ impl Worker {
         self.dead.fetch_add(1, Relaxed);
         tracing::warn!(action = self.action.name(), event = %delivery.event.id, attempt = delivery.attempt, reason, "not delivered, kept as a dead letter");
         self.remember(now, &reason);
+        self.tell(&delivery, Err(&reason));
         self.on_bus(move |bus, consumer| bus.dead_letter(consumer, &delivery, &reason, now)).await;
+    }
+
+    /// Tells whoever wants to know what became of an event.
+    fn tell(&self, delivery: &Delivery, outcome: Result<&str, &str>) {
+        if let Some(tell) = &self.config.on_settled {
+            tell(&Settled { event: &delivery.event, action: self.action.name(), outcome, attempts: delivery.attempt });
+        }
     }
 
     fn remember(&self, at: Timestamp, reason: &str) {

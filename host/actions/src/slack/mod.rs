@@ -61,7 +61,7 @@ mod tests {
                 &shown,
             )
         };
-        assert_eq!(outcome(200, "ok"), Outcome::Delivered);
+        assert_eq!(outcome(200, "ok"), Outcome::Delivered(String::new()));
         assert_eq!(outcome(400, "invalid_payload"), Outcome::Permanent("https://hooks.slack.com/…: Slack answered invalid_payload".into()));
         assert!(matches!(outcome(404, "no_service\n"), Outcome::Misconfigured(_)));
         assert!(matches!(outcome(410, "channel_is_archived"), Outcome::Misconfigured(_)));

@@ -47,9 +47,12 @@ pub(crate) fn run(args: &ScriptRun, config: &Config) -> anyhow::Result<()> {
             filters: &config.settings(&args.macros)?,
             policy: &Policy::default(),
             data: None,
+            fetch: Some(delivery.fetcher(&runtime)),
+            fuel: false,
         },
         Arc::new(outlet),
     )?;
+    delivery.report_to(&host);
     // Who runs a script by hand trusts it with what it is given.
     host.load(&name_of(&args.file), code, Manifest::trusted())?;
     let result = match (&args.read, &args.interface) {

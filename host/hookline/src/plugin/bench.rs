@@ -34,6 +34,8 @@ pub(crate) fn run(args: &PluginBench, config: &Config) -> anyhow::Result<()> {
         filters: &filters,
         policy: &Policy::default(),
         data: None,
+        fetch: None,
+        fuel: args.fuel,
     };
     let host = host(&setup, Arc::new(outlet))?;
     host.load(&name_of(&args.file), code, manifest)?;
@@ -76,6 +78,13 @@ fn report(out: &mut dyn std::io::Write, status: &PluginStatus, passes: u64, budg
         shown(calls.p99),
         shown(calls.max)
     )?;
+    if let Some(instructions) = counts.fuel.checked_div(counts.delivered).filter(|n| *n > 0) {
+        writeln!(out, "instructions  {instructions} an item")?;
+    }
+    if let Some(bytes) = counts.bytes_in.checked_div(counts.delivered) {
+        let fields = if status.fields.is_empty() { String::new() } else { format!(": {}", status.fields.join(", ")) };
+        writeln!(out, "crossed       {bytes} bytes an item{fields}")?;
+    }
     writeln!(out, "memory        {} KiB", counts.memory_bytes / 1024)?;
     writeln!(
         out,

@@ -24,6 +24,8 @@ pub(crate) fn run(file: &Path, json: bool, config: &Config) -> anyhow::Result<()
             filters: &config.settings(&MacroArgs::default())?,
             policy: &config.policy,
             data: None,
+            fetch: None,
+            fuel: false,
         },
         Arc::new(outlet),
     )?;

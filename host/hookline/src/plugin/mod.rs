@@ -5,6 +5,7 @@ mod build;
 mod cases;
 mod check;
 mod dev;
+mod inspect;
 mod new;
 mod test;
 mod toolchain;
@@ -18,6 +19,7 @@ pub(crate) fn run(command: &Plugin, config: &Config) -> anyhow::Result<()> {
         Plugin::New { name, lang } => new::run(name, *lang),
         Plugin::Build { dir } => build::run(dir),
         Plugin::Check { file, json } => check::run(file, *json, config),
+        Plugin::Inspect { file, json } => inspect::run(file, *json),
         Plugin::Test(args) => test::run(args, config),
         Plugin::Dev(args) => dev::run(args, config),
         Plugin::Bench(args) => bench::run(args, config),

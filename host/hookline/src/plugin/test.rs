@@ -115,7 +115,17 @@ where
 {
     let filters = config.settings(&MacroArgs::default())?;
     host(
-        &Setup { env, node: FILE_NODE, replay: true, now: Timestamp(0), filters: &filters, policy: &Policy::default(), data: None },
+        &Setup {
+            env,
+            node: FILE_NODE,
+            replay: true,
+            now: Timestamp(0),
+            filters: &filters,
+            policy: &Policy::default(),
+            data: None,
+            fetch: None,
+            fuel: false,
+        },
         Arc::new(outlet),
     )
 }

@@ -36,19 +36,23 @@ impl batch::HostItemBatch for State {
 
     fn get(&mut self, handle: Resource<Batch>, index: u32, path: String) -> types::Value {
         let Some(item) = self.item(&handle, index) else { return types::Value::Absent };
-        let Some(path) = self.paths.get(&path) else { return types::Value::Absent };
+        let Some(path) = self.paths.get(&path, &self.stats) else { return types::Value::Absent };
         let mut found = types::Value::Absent;
         path.visit(item.as_ref(), &mut |v| {
             if matches!(found, types::Value::Absent) {
                 found = lift(v);
             }
         });
+        self.stats.bytes_in.add(match &found {
+            types::Value::Text(text) | types::Value::Json(text) => text.len() as u64,
+            _ => 8,
+        });
         found
     }
 
     fn kind(&mut self, handle: Resource<Batch>, index: u32, path: String) -> types::Kind {
         let Some(item) = self.item(&handle, index) else { return types::Kind::Absent };
-        let Some(path) = self.paths.get(&path) else { return types::Kind::Absent };
+        let Some(path) = self.paths.get(&path, &self.stats) else { return types::Kind::Absent };
         let mut found = types::Kind::Absent;
         path.visit(item.as_ref(), &mut |v| {
             if found == types::Kind::Absent {
@@ -59,7 +63,9 @@ impl batch::HostItemBatch for State {
     }
 
     fn json(&mut self, handle: Resource<Batch>, index: u32) -> String {
-        self.item(&handle, index).map_or_else(|| "null".to_owned(), |item| json::to_string(item.as_ref()))
+        let text = self.item(&handle, index).map_or_else(|| "null".to_owned(), |item| json::to_string(item.as_ref()));
+        self.stats.bytes_in.add(text.len() as u64);
+        text
     }
 
     fn matches(&mut self, handle: Resource<Batch>, index: u32, filter: u32) -> bool {

@@ -13,6 +13,11 @@ const PAYLOAD_MAX: usize = 1 << 20;
 
 impl State {
     fn publish_event(&mut self, kind: Kind, cause: &str, data: Value) -> Result<(), Error> {
+        self.publish_as(kind, cause, data, false).map(drop)
+    }
+
+    /// Emits an event, of which the plugin may want to know what became; returns its id.
+    fn publish_as(&mut self, kind: Kind, cause: &str, data: Value, awaited: bool) -> Result<String, Error> {
         if !self.event_quota.take(self.now) {
             return self.refuse(Error::Quota(format!("run.events_per_second = {}", self.identity.manifest.run.events_per_second)));
         }
@@ -25,19 +30,37 @@ impl State {
             time: self.now,
             data,
         };
+        let id = event.id.clone();
+        if awaited {
+            // Before it goes out: a worker may be faster than this thread.
+            self.around.post.await_outcome(&id, &self.identity.name);
+        }
         if !self.around.outbox.event(event) {
             return self.refuse(Error::Quota("the host's event queue is full".to_owned()));
         }
         self.stats.events.add(1);
-        Ok(())
+        Ok(id)
     }
 
-    fn refuse(&mut self, error: Error) -> Result<(), Error> {
+    fn publish_action(&mut self, kind: String, args: &str, awaited: bool) -> Result<String, Error> {
+        let data = match self.parse_payload(args) {
+            Ok(data) => data,
+            Err(error) => return self.refuse(error),
+        };
+        let destination = data.get("url").and_then(Value::as_str).unwrap_or("");
+        if let Err(missing) = self.identity.manifest.grants.check_action(&kind, destination) {
+            return self.refuse(Error::Denied(format!("action {kind:?} of plugin {:?}: {missing}", self.identity.name)));
+        }
+        self.publish_as(Kind::Action(kind), "", data, awaited)
+    }
+
+    fn refuse<T>(&mut self, error: Error) -> Result<T, Error> {
         self.stats.events_refused.add(1);
         Err(error)
     }
 
-    fn parse_payload(&mut self, text: &str) -> Result<Value, Error> {
+    /// A payload as JSON, if it is some.
+    pub(crate) fn parse_payload(&mut self, text: &str) -> Result<Value, Error> {
         if text.len() > PAYLOAD_MAX {
             return Err(Error::Invalid(format!("the payload has {} bytes; at most {PAYLOAD_MAX}", text.len())));
         }
@@ -72,15 +95,11 @@ impl emit::Host for State {
     }
 
     fn action(&mut self, kind: String, args: String) -> Result<(), Error> {
-        let data = match self.parse_payload(&args) {
-            Ok(data) => data,
-            Err(error) => return self.refuse(error),
-        };
-        let destination = data.get("url").and_then(Value::as_str).unwrap_or("");
-        if let Err(missing) = self.identity.manifest.grants.check_action(&kind, destination) {
-            return self.refuse(Error::Denied(format!("action {kind:?} of plugin {:?}: {missing}", self.identity.name)));
-        }
-        self.publish_event(Kind::Action(kind), "", data)
+        self.publish_action(kind, &args, false).map(drop)
+    }
+
+    fn request(&mut self, kind: String, args: String) -> Result<String, Error> {
+        self.publish_action(kind, &args, true)
     }
 
     fn publish(&mut self, name: String, payload: String) -> Result<(), Error> {

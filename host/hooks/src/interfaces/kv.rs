@@ -2,18 +2,8 @@
 
 use crate::{
     bindings::{kv, types::Error},
-    kv::Refused,
     state::State,
 };
-
-impl From<Refused> for Error {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Invalid(text) => Self::Invalid(text),
-            Refused::Quota(text) => Self::Quota(text),
-        }
-    }
-}
 
 impl kv::Host for State {
     fn get(&mut self, key: String) -> Result<Option<Vec<u8>>, Error> {

@@ -6,7 +6,14 @@ use crate::{LogLevel, LogLine, bindings::log, state::State};
 const LINE_MAX: usize = 64 << 10;
 
 impl log::Host for State {
-    fn write(&mut self, level: log::Level, mut message: String) {
+    fn write(&mut self, level: log::Level, message: String) {
+        self.write_line(level, message);
+    }
+}
+
+impl State {
+    /// Puts a line into the plugin's log, if its quota allows.
+    pub(crate) fn write_line(&mut self, level: log::Level, mut message: String) {
         if !self.log_quota.take(self.now) {
             self.stats.log_lines_suppressed.add(1);
             return;

@@ -3,6 +3,9 @@
 pub(crate) mod batch;
 mod config;
 mod emit;
+mod files;
+mod http;
+mod hub;
 mod jobs;
 mod kfl;
 mod kv;
@@ -17,4 +20,5 @@ use crate::{bindings::types, state::State};
 impl types::Host for State {}
 
 /// The interfaces of our own package that a component may import.
-pub(crate) const OFFERED: &[&str] = &["batch", "config", "emit", "jobs", "kfl", "kv", "log", "metrics", "script", "subscribe", "types"];
+pub(crate) const OFFERED: &[&str] =
+    &["batch", "config", "emit", "files", "http", "hub", "jobs", "kfl", "kv", "log", "metrics", "script", "subscribe", "types"];

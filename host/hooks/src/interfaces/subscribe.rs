@@ -3,10 +3,11 @@
 use crate::{
     bindings::{subscribe, types::Error},
     columns::{Column, Values},
+    flow::FLOW_FIELDS,
     packet::PACKET_FIELDS,
-    state::{State, Subscription},
+    state::{ItemsAs, State, Subscription},
 };
-use hookline_item::{Kind, Path, Step};
+use hookline_item::{Field, Kind, Path, Step};
 use hookline_kfl::{Filter, Settings};
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ impl State {
         parse: fn(&Settings, &str) -> Result<Filter, hookline_kfl::Error>,
         kind_of: &dyn Fn(&Path) -> Option<Kind>,
     ) -> Result<(Subscription, subscribe::Opened), Error> {
-        if !self.subscriptions.open {
+        if self.subscriptions.open.is_none() {
             return Err(Error::Invalid("subscribe in on-init".to_owned()));
         }
         if id >= SUBSCRIPTIONS_MAX {
@@ -47,6 +48,7 @@ impl State {
             if let Some(scope) = scope {
                 scope.check_path(&path).map_err(|e| Error::Denied(format!("field {e}")))?;
             }
+            self.stats.reads(f);
             let kind = kind_of(&path);
             Ok(Column::new(path, Values::of(kind)))
         });
@@ -66,6 +68,9 @@ impl State {
 
 impl subscribe::Host for State {
     fn items(&mut self, wanted: subscribe::Subscription) -> Result<subscribe::Opened, Error> {
+        if self.subscriptions.open == Some(ItemsAs::Values) && !wanted.fields.is_empty() {
+            return Err(Error::Invalid("items are given one by one, with every field of the record: name no fields".to_owned()));
+        }
         let id = self.subscriptions.items.len();
         let (subscription, opened) = self.subscribe(wanted, id, Settings::parse, &*self.around.kind_of)?;
         self.subscriptions.items.push(subscription);
@@ -73,19 +78,23 @@ impl subscribe::Host for State {
     }
 
     fn packets(&mut self, wanted: subscribe::Subscription) -> Result<subscribe::Opened, Error> {
-        if self.identity.scope.as_ref().is_some_and(|scope| !scope.sees_all()) {
-            return Err(Error::Denied(
-                "packets are of no namespace: it needs a manifest and a policy without `data.namespaces`".to_owned(),
-            ));
-        }
+        self.check_sees_all("packets")?;
         let id = self.subscriptions.packets.len();
-        let (subscription, opened) = self.subscribe(wanted, id, Settings::parse_for_any, &packet_kind)?;
+        let (subscription, opened) = self.subscribe(wanted, id, Settings::parse_for_any, &|path| kind_in(PACKET_FIELDS, path))?;
         self.subscriptions.packets.push(subscription);
         Ok(opened)
     }
 
+    fn flows(&mut self, wanted: subscribe::Subscription) -> Result<subscribe::Opened, Error> {
+        self.check_sees_all("flows")?;
+        let id = self.subscriptions.flows.len();
+        let (subscription, opened) = self.subscribe(wanted, id, Settings::parse_for_any, &|path| kind_in(FLOW_FIELDS, path))?;
+        self.subscriptions.flows.push(subscription);
+        Ok(opened)
+    }
+
     fn queries(&mut self) -> Result<(), Error> {
-        if !self.subscriptions.open {
+        if self.subscriptions.open.is_none() {
             return Err(Error::Invalid("subscribe in on-init".to_owned()));
         }
         self.subscriptions.queries = true;
@@ -93,8 +102,18 @@ impl subscribe::Host for State {
     }
 }
 
-fn packet_kind(path: &Path) -> Option<Kind> {
-    let mut fields = PACKET_FIELDS;
+impl State {
+    fn check_sees_all(&self, what: &str) -> Result<(), Error> {
+        if self.identity.scope.as_ref().is_some_and(|scope| !scope.sees_all()) {
+            let missing = format!("{what} are of no namespace: it needs a manifest and a policy without `data.namespaces`");
+            return Err(Error::Denied(missing));
+        }
+        Ok(())
+    }
+}
+
+/// The kind of the field at `path` in an object with these fields.
+fn kind_in(mut fields: &[Field], path: &Path) -> Option<Kind> {
     let mut kind = None;
     for step in &path.steps {
         let Step::Name(name) = step else { return None };

@@ -1,19 +1,21 @@
 //! The few functions of WASI 0.2 that compilers' run-time libraries call at start: clocks, random numbers, the environment.
 //!
-//! The clocks are the packets' clock and random numbers are seeded, so that a replay is the same each time. Everything else of WASI
-//! (files, sockets, processes) is there to be imported and traps when called.
+//! The clocks are the packets' clock and random numbers are seeded, so that a replay is the same each time. What a guest prints goes to its
+//! log, line by line. Everything else of WASI (files, sockets, processes) is there to be imported and traps when called.
 
-use crate::{bindings::config::Host as _, state::State};
-use wasmtime::component::{Component, Linker, Val};
+use crate::{
+    bindings::{config::Host as _, log::Level},
+    state::State,
+};
+use wasmtime::component::{Component, ComponentType, Linker, LinkerInstance, Lower, Resource, ResourceType, Val, types::ComponentItem};
 
 /// Adds what `component` imports of WASI to `linker`.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>, component: &Component) -> wasmtime::Result<()> {
+    define_traps(linker, component)?;
     let ty = component.component_type();
     let imports: Vec<String> = ty.imports(linker.engine()).map(|(name, _)| name.to_owned()).collect();
-    // Guests import WASI in the version that their compiler knows, 0.2.0 or any later 0.2.
     let mut define = |interface: &str, name: &str, f: fn(&mut State, &[Val]) -> wasmtime::Result<Val>| {
-        let prefix = format!("wasi:{interface}@0.2.");
-        let Some(import) = imports.iter().find(|i| i.starts_with(&prefix)) else { return Ok(()) };
+        let Some(import) = imported(&imports, interface) else { return Ok(()) };
         let mut instance = linker.instance(import)?;
         instance.func_new(name, move |mut store, _, params, results| {
             let value = f(store.data_mut(), params)?;
@@ -41,7 +43,115 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>, component: &Component) -
     })?;
     define("cli/environment", "get-arguments", |_, _| Ok(Val::List(Vec::new())))?;
     define("filesystem/preopens", "get-directories", |_, _| Ok(Val::List(Vec::new())))?;
-    linker.define_unknown_imports_as_traps(component)
+    for (interface, name, stream) in [("cli/stdout", "get-stdout", OUT), ("cli/stderr", "get-stderr", ERR)] {
+        if let Some(import) = imported(&imports, interface) {
+            linker.instance(import)?.func_wrap(name, move |_, (): ()| Ok((Resource::<Stream>::new_own(stream),)))?;
+        }
+    }
+    if let Some(import) = imported(&imports, "io/streams") {
+        add_streams(&mut linker.instance(import)?)?;
+    }
+    Ok(())
+}
+
+/// Defines all that `component` imports of WASI as functions that trap; what is defined after them takes their place.
+fn define_traps(linker: &mut Linker<State>, component: &Component) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    let engine = linker.engine().clone();
+    for (import, item) in component.component_type().imports(&engine) {
+        let (true, ComponentItem::ComponentInstance(instance)) = (import.starts_with("wasi:"), item.ty) else { continue };
+        let mut defined = linker.instance(import)?;
+        for (name, item) in instance.exports(&engine) {
+            match item.ty {
+                ComponentItem::ComponentFunc(_) => {
+                    let function = format!("{import}#{name}");
+                    defined.func_new(name, move |_, _, _, _| Err(wasmtime::Error::msg(format!("{function} is not for plugins"))))?;
+                }
+                ComponentItem::Resource(_) => defined.resource(name, resource(name), |_, _| Ok(()))?,
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The type of WASI's resource `name`, which has the same one in each interface that mentions it.
+fn resource(name: &str) -> ResourceType {
+    match name {
+        "output-stream" => ResourceType::host::<Stream>(),
+        "error" => ResourceType::host::<IoError>(),
+        _ => ResourceType::host::<()>(),
+    }
+}
+
+/// The import of this interface, in the version that the guest's compiler knows: 0.2.0 or any later 0.2.
+fn imported<'a>(imports: &'a [String], interface: &str) -> Option<&'a str> {
+    let prefix = format!("wasi:{interface}@0.2.");
+    imports.iter().find(|import| import.starts_with(&prefix)).map(String::as_str)
+}
+
+/// Standard output and standard error, of which there is one each; a handle's number says which.
+struct Stream;
+const OUT: u32 = 0;
+const ERR: u32 = 1;
+/// An error of a stream; ours have none.
+struct IoError;
+
+/// `stream-error` of `wasi:io/streams`.
+#[derive(ComponentType, Lower)]
+#[component(variant)]
+enum StreamError {
+    #[component(name = "last-operation-failed")]
+    #[expect(dead_code, reason = "writing to a log never fails; the type must be whole")]
+    Failed(Resource<IoError>),
+    #[component(name = "closed")]
+    #[expect(dead_code, reason = "nor is it ever closed")]
+    Closed,
+}
+
+type Written<T> = (Result<T, StreamError>,);
+
+/// How much may be written at once: whatever fits into one call.
+const ROOM: u64 = 64 << 10;
+
+fn add_streams(streams: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    streams.func_wrap("[method]output-stream.check-write", |_, (_,): (Resource<Stream>,)| -> wasmtime::Result<Written<u64>> {
+        Ok((Ok(ROOM),))
+    })?;
+    for name in ["[method]output-stream.write", "[method]output-stream.blocking-write-and-flush"] {
+        streams.func_wrap(name, |mut store, (stream, bytes): (Resource<Stream>, Vec<u8>)| -> wasmtime::Result<Written<()>> {
+            store.data_mut().print(stream.rep(), &bytes);
+            Ok((Ok(()),))
+        })?;
+    }
+    for name in ["[method]output-stream.flush", "[method]output-stream.blocking-flush"] {
+        streams.func_wrap(name, |_, (_,): (Resource<Stream>,)| -> wasmtime::Result<Written<()>> { Ok((Ok(()),)) })?;
+    }
+    Ok(())
+}
+
+/// What was printed after the last end of a line, to standard output and standard error.
+#[derive(Debug, Default)]
+pub(crate) struct Printed([Vec<u8>; 2]);
+
+/// Bytes of a line that has no end: more is a line of its own.
+const LINE_MAX: usize = 8 << 10;
+
+impl State {
+    fn print(&mut self, stream: u32, bytes: &[u8]) {
+        let (index, level) = if stream == OUT { (0, Level::Info) } else { (1, Level::Error) };
+        let mut line = std::mem::take(&mut self.printed.0[index]);
+        for byte in bytes {
+            if *byte != b'\n' {
+                line.push(*byte);
+            }
+            if *byte == b'\n' || line.len() >= LINE_MAX {
+                self.write_line(level, String::from_utf8_lossy(&line).into_owned());
+                line.clear();
+            }
+        }
+        self.printed.0[index] = line;
+    }
 }
 
 impl State {

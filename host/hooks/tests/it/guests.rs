@@ -21,7 +21,7 @@ fn an_alert_tells_what_it_is_about() {
     assert!(metrics.contains("hookline_plugin_http_responses_total{plugin=\"http-errors\",class=\"2xx\"} 1"), "{metrics}");
     let status = status(&host, "http-errors");
     assert_eq!((status.counts.matched, status.counts.delivered), (3, 3));
-    assert_eq!(status.hooks, ["items", "packets", "query", "timer", "state"]);
+    assert_eq!(status.hooks, ["items", "packets", "flows", "query", "timer", "state", "hub", "results"]);
 }
 
 /// The files of plugins that were built against released versions of the contract run as they are.
@@ -219,7 +219,7 @@ fn what_cannot_be_a_plugin_is_refused_with_its_reason() {
     let refused = |code: &[u8]| host.load("x", Code::Wasm(code.to_vec()), manifest("")).unwrap_err().reason;
     assert!(refused(b"hello").contains("not WebAssembly"));
     assert!(refused(b"").contains("not WebAssembly"));
-    assert!(refused(&wat::parse_str("(component)").unwrap()).contains("does not export hookline:hooks/lifecycle@0.1.0"));
+    assert!(refused(&wat::parse_str("(component)").unwrap()).contains("does not export hookline:hooks/lifecycle@0.1.1"));
     let foreign = wat::parse_str(r#"(component (import "acme:db/store@1.0.0" (instance (export "get" (func)))))"#).unwrap();
     let reason = refused(&foreign);
     assert!(reason.contains("`acme:db/store@1.0.0`") && reason.contains("this host does not offer"), "{reason}");

@@ -6,3 +6,4 @@ mod contract;
 mod guests;
 mod scripts;
 mod support;
+mod talk;

@@ -214,5 +214,5 @@ fn the_javy_plugin_has_what_the_stock_tool_needs() {
     for name in ["initialize-runtime", "compile-src", "invoke", "memory"] {
         assert!(exports.contains(&name), "{name} is not exported");
     }
-    assert!(exports.iter().any(|e| e.ends_with("items-hook@0.1.0#on-items")), "{exports:?}");
+    assert!(exports.iter().any(|e| e.ends_with("items-hook@0.1.1#on-items")), "{exports:?}");
 }

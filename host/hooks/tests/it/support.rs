@@ -127,6 +127,8 @@ pub(crate) fn host_with(change: impl FnOnce(&mut Options)) -> (HookHost, Arc<Kep
         filters: hookline_kfl::Settings::default(),
         policy: hookline_hooks::Policy::default(),
         data: None,
+        fetch: None,
+        fuel: false,
         replay: true,
         now: Timestamp(0),
     };
@@ -145,7 +147,8 @@ pub(crate) fn script(text: &str) -> Code {
 pub(crate) fn hostile(host: &HookHost, name: &str, mode: &str) {
     let code = Code::Wasm(guest("tests/guests/dist/hostile.wasm"));
     // Memory so small that filling it takes less than the budget of CPU time, on any machine.
-    host.load(name, code, manifest(&format!("[run]\nmemory_mib = 8\n[config]\nmode = \"{mode}\""))).unwrap();
+    let grants = "[grants]\nhttp = [\"slow.example\"]\nmessages = [\"flood\"]";
+    host.load(name, code, manifest(&format!("[run]\nmemory_mib = 8\n{grants}\n[config]\nmode = \"{mode}\""))).unwrap();
 }
 
 /// Feeds items of these statuses and ends the host.

@@ -1,6 +1,6 @@
 //! A plugin that misbehaves in the way its configuration (`mode`) says: for tests.
 
-use hookline_sdk::{Alert, Batch, Counter, Items, Level, Plugin, Severity, config, log, publish, row};
+use hookline_sdk::{Alert, Batch, Counter, Items, Level, Plugin, Severity, config, files, http, hub, log, publish, row};
 
 row! {
     struct Any<'a> {
@@ -58,12 +58,21 @@ impl Plugin for Hostile {
                     (0..100).for_each(|n| drop(self.label(n)));
                     self.labels += 1;
                 }
+                // Each waits as long as it may.
+                "wait" => drop(http::fetch(&slow())),
+                "messages" => (0..100).for_each(|n| _ = hub::send("flood", &n.to_string())),
+                "files" => (0..100).for_each(|n| _ = files::append(&n.to_string(), &[0; 4096])),
                 "giant" => {}
                 _ => assert!(row.status < 600 && !item.json().is_empty()),
             }
             self.seen.add(1.0);
         }
     }
+}
+
+fn slow() -> http::Request {
+    let url = "http://slow.example/".to_owned();
+    http::Request { method: "GET".to_owned(), url, headers: Vec::new(), body: Vec::new(), timeout_ms: 60_000 }
 }
 
 impl Hostile {
