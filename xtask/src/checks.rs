@@ -29,7 +29,7 @@ pub(crate) fn bless(name: Option<&str>) -> Result {
 
 fn prepare() -> Result {
     setup(Level::Test)?;
-    browser()?;
+    node_packages()?;
     guests::build()
 }
 
@@ -50,13 +50,13 @@ fn package(name: &str) -> String {
     if in_host { format!("hookline-{name}") } else { name.to_owned() }
 }
 
-/// The browser test's driver, from the npm registry by its lock file.
-fn browser() -> Result {
+/// The browser tests' driver, and what bundles TypeScript, from the npm registry by their lock file.
+fn node_packages() -> Result {
     let dir = root().join("tests/browser");
-    if dir.join("node_modules/playwright-core").exists() {
+    if ["playwright-core", "esbuild"].iter().all(|package| dir.join("node_modules").join(package).exists()) {
         return Ok(());
     }
-    say("installing the browser tests' driver");
+    say("installing the browser tests' driver and esbuild");
     run(Command::new("npm").args(["ci", "--silent", "--no-audit", "--no-fund"]).current_dir(dir))
 }
 

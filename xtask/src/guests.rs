@@ -7,6 +7,7 @@ use crate::{
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 /// Plugins in Rust: their folder, and where they land.
@@ -46,6 +47,24 @@ pub(crate) fn build() -> Result {
         place(&built, &root().join("js-shim/dist").join(file))?;
     }
     Ok(())
+}
+
+/// The tools of languages that are too large for each run of the tests, by the versions that docs/languages.md speaks of.
+const LARGE_TOOLS: &[&str] = &["ziglang==0.15.2", "componentize-py==0.25.1"];
+
+/// Installs the large languages' tools into a folder of their own, and runs their tests.
+pub(crate) fn other_languages() -> Result {
+    let venv = target_dir().join("languages");
+    let python = venv.join("bin/python3");
+    if !python.exists() {
+        run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+    }
+    run(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(LARGE_TOOLS))?;
+    let path = std::env::var("PATH").unwrap_or_default();
+    let path = format!("{}:{path}", venv.join("bin").display());
+    let mut tests = cargo();
+    tests.args(["test", "--package", "hookline", "--test", "it", "--", "--ignored", "large_tool"]);
+    run(tests.env("PATH", path))
 }
 
 /// The plugins' own unit tests, on this machine: what is no call of the host needs no sandbox.

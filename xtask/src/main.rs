@@ -17,7 +17,7 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   setup [--bench]      install what is missing for building and testing (with --bench: what benches compare with)
-  guests               build the plugins and the JavaScript shim
+  guests [--all]       build the plugins and the JavaScript shim; --all: try the languages whose tools are large (Zig, Python)
   demo [ARGS]          build everything and run `hookline demo ARGS`
   test [CRATE]         all tests, or those of one crate (hooks, kfl, …)
   lint                 formatting, clippy, the arrows between crates
@@ -67,6 +67,7 @@ fn dispatch(words: &[&str]) -> std::result::Result<(), Failure> {
         ["setup"] => setup::setup(Level::Test)?,
         ["setup", "--bench"] => setup::setup(Level::Bench)?,
         ["guests"] => build_guests()?,
+        ["guests", "--all"] => guests::other_languages()?,
         ["demo", args @ ..] => demo(args)?,
         ["test"] => checks::test(None)?,
         ["test", name] => checks::test(Some(name))?,

@@ -416,4 +416,10 @@ pub(crate) enum Language {
     C,
     /// C++, with the SDK beside it; built by clang.
     Cpp,
+    /// Zig, with the SDK in C beside it; built by zig.
+    Zig,
+    /// Python, with the contract beside it; built by componentize-py.
+    Python,
+    /// TypeScript, for the shim; bundled by esbuild.
+    Ts,
 }

@@ -9,7 +9,7 @@ use crate::{
 use anyhow::Context as _;
 use hookline_actions::ActionStatus;
 use hookline_bus::Event;
-use hookline_hooks::{Change, Fetch, Folder, HookHost, LogLevel, LogLine, Policy};
+use hookline_hooks::{Change, Fetch, Folder, HookHost, LogLevel, LogLine, Policy, Watch};
 use hookline_item::{Item, Timestamp};
 use hookline_kfl::Settings;
 use hookline_store::{Store, StoreOptions, Writer};
@@ -26,8 +26,13 @@ use std::{
 };
 use tokio::{runtime::Runtime, sync::oneshot};
 
-/// How often the plugin folder is looked at: with the rule that two looks must agree, a change is taken within a second.
-const FOLDER_INTERVAL: Duration = Duration::from_millis(300);
+/// How often the plugin folder is looked at where the kernel tells of no change.
+const FOLDER_INTERVAL: Duration = Duration::from_secs(2);
+/// How long it must be quiet after a change, so that a plugin and its manifest that are copied together are taken together.
+const FOLDER_QUIET: Duration = Duration::from_millis(50);
+const FOLDER_ROUNDS_MAX: usize = 20;
+/// How often whoever follows the folder looks whether it is to end.
+const STOP_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Everything that runs beside the capture.
 pub(crate) struct Service {
@@ -210,11 +215,25 @@ fn metrics(stages: &Arc<dyn Fn() -> String + Send + Sync>, delivery: &Arc<Delive
 /// Loads the plugin folder, and follows it until told to stop.
 fn watch_folder(dir: Option<&Path>, host: &HookHost, stop: &Arc<AtomicBool>) -> anyhow::Result<JoinHandle<()>> {
     let folder = dir.map(|dir| plugins::load_folder(host, dir)).transpose()?;
-    let (host, stop) = (host.clone(), Arc::clone(stop));
+    let (host, stop, dir) = (host.clone(), Arc::clone(stop), dir.map(Path::to_owned));
     let follow = move || {
-        let Some(mut folder) = folder else { return };
+        let (Some(mut folder), Some(dir)) = (folder, dir) else { return };
+        let mut watch = Watch::new(&dir);
+        let mut waited = Duration::ZERO;
         while !stop.load(Ordering::Relaxed) {
-            std::thread::sleep(FOLDER_INTERVAL);
+            if watch.wait(STOP_INTERVAL) {
+                // A folder that is never quiet is looked at all the same.
+                (0..FOLDER_ROUNDS_MAX).any(|_| !watch.wait(FOLDER_QUIET));
+                // Two looks must agree.
+                follow_once(&mut folder, &host);
+            } else if waited < FOLDER_INTERVAL {
+                waited += STOP_INTERVAL;
+                continue;
+            } else {
+                // The folder itself may be another one by now.
+                watch = Watch::new(&dir);
+            }
+            waited = Duration::ZERO;
             follow_once(&mut folder, &host);
         }
     };

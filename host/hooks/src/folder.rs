@@ -4,11 +4,17 @@ use crate::{
     host::{Code, HookHost},
     manifest::Manifest,
 };
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::inotify::{self, CreateFlags, WatchFlags},
+};
 use std::{
     collections::BTreeMap,
     fs, io,
+    mem::MaybeUninit,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 /// Bytes of a plugin file: the largest known (a Python runtime) has 19 MB.
@@ -105,6 +111,50 @@ impl Folder {
             }
         }
         Ok(found)
+    }
+}
+
+/// Wakes whoever follows a folder when something in it changes. Where the kernel does not tell (another machine's disk), nobody is woken, so a
+/// folder is to be looked at now and then all the same.
+#[derive(Debug)]
+pub struct Watch(Option<OwnedFd>);
+
+/// What is told: a file that was written to its end, moved in or out, or removed; a link that was made or renamed, which is how a Kubernetes
+/// volume swaps `..data`; and the folder's own end.
+const TOLD: WatchFlags = WatchFlags::CLOSE_WRITE
+    .union(WatchFlags::MOVE)
+    .union(WatchFlags::CREATE)
+    .union(WatchFlags::DELETE)
+    .union(WatchFlags::ATTRIB)
+    .union(WatchFlags::DELETE_SELF)
+    .union(WatchFlags::MOVE_SELF);
+
+impl Watch {
+    /// A watch on `folder`. One that cannot be watched, or is not there yet, wakes nobody.
+    #[must_use]
+    pub fn new(folder: &Path) -> Self {
+        let open = || {
+            let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+            inotify::add_watch(&fd, folder, TOLD)?;
+            Ok::<_, rustix::io::Errno>(fd)
+        };
+        Self(open().ok())
+    }
+
+    /// Waits until something changes, at most for `max`. Says whether something did.
+    #[must_use]
+    pub fn wait(&self, max: Duration) -> bool {
+        let Some(fd) = &self.0 else {
+            std::thread::sleep(max);
+            return false;
+        };
+        let timeout = Timespec { tv_sec: i64::try_from(max.as_secs()).unwrap_or(i64::MAX), tv_nsec: max.subsec_nanos().into() };
+        let woken = poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&timeout)).is_ok_and(|n| n > 0);
+        let mut buffer = [MaybeUninit::<u8>::uninit(); 4096];
+        let mut events = inotify::Reader::new(fd, &mut buffer);
+        // What changed is found by looking at the folder: only that something did is of use.
+        while events.next().is_ok() {}
+        woken
     }
 }
 

@@ -25,8 +25,8 @@ pub struct Contents {
     pub memories: Vec<Memory>,
     /// The tools that made it, by what they did (`language`, `processed-by`, `sdk`).
     pub made_by: BTreeMap<String, Vec<String>>,
-    /// Custom sections of some size: names of functions, debug information.
-    pub custom: Vec<(String, usize)>,
+    /// Custom sections by name, with the bytes of all of that name: names of functions, debug information.
+    pub custom: BTreeMap<String, usize>,
 }
 
 /// A memory's size in pages of 64 KiB.
@@ -37,9 +37,6 @@ pub struct Memory {
     /// At most, if the module itself sets a limit.
     pub pages_max: Option<u64>,
 }
-
-/// Custom sections below this size are not worth a line.
-const CUSTOM_MIN: usize = 1 << 10;
 
 /// Looks into a component, or a core module with our WIT inside.
 ///
@@ -69,9 +66,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Contents, String> {
 
 fn custom(contents: &mut Contents, name: &str, data: &[u8]) {
     if name != "producers" {
-        if data.len() >= CUSTOM_MIN {
-            contents.custom.push((name.to_owned(), data.len()));
-        }
+        *contents.custom.entry(name.to_owned()).or_default() += data.len();
         return;
     }
     let Ok(fields) = wasmparser::ProducersSectionReader::new(wasmparser::BinaryReader::new(data, 0)) else { return };

@@ -41,7 +41,7 @@ mod worker;
 pub use feeder::Feeder;
 pub use fetch::{Answer, Fetch, NoAnswer, Request};
 pub use flow::{Closed, FLOW_FIELDS, Flow};
-pub use folder::{Change, Folder, read_plugin};
+pub use folder::{Change, Folder, Watch, read_plugin};
 pub use host::{Code, HookHost, LoadError, Options, PluginStatus, Reporter, Reproduced, Verdict};
 pub use inspect::{Contents, Memory, inspect};
 pub use mail::Settled;

@@ -38,8 +38,7 @@ pub(crate) fn run(args: &PluginDev, config: &Config) -> anyhow::Result<()> {
 
 /// Builds the plugin, and tries it on the capture or on its own tests.
 fn once(args: &PluginDev, config: &Config) -> anyhow::Result<()> {
-    let is_script = cases::plugin_of(&args.dir).is_ok_and(|file| file.extension().is_some_and(|e| e == "js"));
-    if !is_script {
+    if build::is_needed(&args.dir) {
         build::run(&args.dir)?;
     }
     let plugin = if args.read.is_some() { cases::plugin_of(&args.dir)? } else { args.dir.clone() };
@@ -49,7 +48,12 @@ fn once(args: &PluginDev, config: &Config) -> anyhow::Result<()> {
 
 /// When the plugin's files were last written: those that it is made of, not those that building makes.
 fn newest(dir: &Path, depth: usize) -> SystemTime {
-    let made = |path: &PathBuf| path.extension().is_some_and(|e| e == "wasm") || path.ends_with("target") || path.ends_with("Cargo.lock");
+    let made = |path: &PathBuf| {
+        path.extension().is_some_and(|e| e == "wasm")
+            || path.with_extension("ts") != *path && path.with_extension("ts").exists()
+            || path.ends_with("target")
+            || path.ends_with("Cargo.lock")
+    };
     let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()).filter(|path| !made(path));
     let times = entries.filter_map(|path| match path.is_dir() && depth < DEPTH_MAX {
         true => Some(newest(&path, depth + 1)),

@@ -96,8 +96,86 @@ fn a_new_c_plugin_builds_and_works() {
 }
 
 #[test]
+fn what_a_plugin_prints_goes_to_its_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let new = dir.path().join("my-hook");
+    let name = new.display().to_string();
+    assert_eq!(hookline(&["plugin", "new", &name, "--lang", "c"]).code, Some(0));
+    let source = fs::read_to_string(new.join("my-hook.c")).unwrap();
+    let prints = "{\n  printf(\"a line\\nhalf \"); fflush(stdout); printf(\"of one\\n\"); fflush(stdout); fprintf(stderr, \"wrong\\n\");\n";
+    fs::write(new.join("my-hook.c"), source.replacen("{\n  // The host", &format!("{prints}  // The host"), 1)).unwrap();
+    let built = hookline(&["plugin", "build", &name]);
+    assert_eq!((built.code, built.err.as_str()), (Some(0), ""));
+    let ended = hookline(&["plugin", "test", &format!("{name}/my-hook.wasm"), "--read", &capture("demo/webapp.pcap")]);
+    for line in ["my-hook: a line\n", "my-hook: half of one\n", "my-hook: wrong\n"] {
+        assert!(ended.err.contains(line), "{line}: {}", ended.err);
+    }
+}
+
+#[test]
 fn a_new_cpp_plugin_builds_and_works() {
     builds_and_says_the_same("cpp");
+}
+
+#[test]
+#[ignore = "needs a large tool: `cargo xtask guests --all` installs it and runs this"]
+fn a_new_zig_plugin_builds_and_works_with_its_large_tool() {
+    builds_and_says_the_same("zig");
+}
+
+#[test]
+#[ignore = "needs a large tool: `cargo xtask guests --all` installs it and runs this"]
+fn a_new_python_plugin_builds_and_works_with_its_large_tool() {
+    builds_and_says_the_same("python");
+}
+
+#[test]
+fn a_new_typescript_plugin_builds_and_works() {
+    let dir = tempfile::tempdir().unwrap();
+    let new = dir.path().join("my-hook");
+    // The nearest `node_modules` above a plugin is its own.
+    let modules = root().join("tests/browser/node_modules");
+    assert!(modules.join("esbuild").exists(), "run `cargo xtask test`, which installs esbuild");
+    std::os::unix::fs::symlink(modules, dir.path().join("node_modules")).unwrap();
+    let name = new.display().to_string();
+    assert_eq!(hookline(&["plugin", "new", &name, "--lang", "ts"]).code, Some(0));
+    // What is imported comes along, and the title is the first comment.
+    fs::write(new.join("words.ts"), "export const on = (what: string): string => `on ${what}`;\n").unwrap();
+    let script = fs::read_to_string(new.join("my-hook.ts")).unwrap();
+    let script =
+        script.replace("\n\n", "\nimport { on } from \"./words\";\n\n").replace("\"on\", data.request.method", "on(data.request.method)");
+    fs::write(new.join("my-hook.ts"), script).unwrap();
+    let built = hookline(&["plugin", "build", &name]);
+    assert_eq!((built.code, built.err.as_str()), (Some(0), ""));
+    let checked = hookline(&["plugin", "check", &format!("{name}/my-hook.js")]);
+    assert!(checked.out.contains("Say when an HTTP response has a server error"), "{}", checked.out);
+    let ended = hookline(&["plugin", "test", &format!("{name}/my-hook.js"), "--read", &capture("demo/webapp.pcap")]);
+    assert!(ended.err.contains("my-hook: 500 on GET /comment/"), "{}", ended.err);
+    fs::write(new.join("my-hook.ts"), "export function onItemCaptured(data: { {}\n").unwrap();
+    let wrong = hookline(&["plugin", "build", &name]);
+    assert_eq!(wrong.code, Some(1));
+    assert!(wrong.err.contains("my-hook.ts:1:") && wrong.err.contains("esbuild ended with"), "{}", wrong.err);
+}
+
+/// What a file holds is told without running it.
+#[test]
+fn what_is_in_a_plugin_is_inspected() {
+    let inspect = |file: &str| hookline(&["plugin", "inspect", &root().join(file).display().to_string()]);
+    let rust = inspect("plugins/dist/http-errors.wasm");
+    assert_eq!(rust.code, Some(0), "{}", rust.err);
+    for line in
+        ["contract      hookline:hooks@0.1.1", "imports       hookline:hooks/emit@0.1.1: raise", "hooks         lifecycle, items-hook"]
+    {
+        assert!(rust.out.contains(line), "{line}: {}", rust.out);
+    }
+    assert!(inspect("tests/guests/released/0.1.0/http-errors.wasm").out.contains("contract      hookline:hooks@0.1.0"));
+    let json = hookline(&["plugin", "inspect", "--json", &root().join("tests/guests/dist/by-value.wasm").display().to_string()]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json["hooks"], serde_json::json!(["lifecycle", "item-hook", "timer-hook"]));
+    let bad = inspect("README.md");
+    assert_eq!(bad.code, Some(1));
+    assert!(bad.err.contains("this is not WebAssembly"), "{}", bad.err);
+    assert_eq!(inspect("plugins/scripts/500-to-slack.js").code, Some(2));
 }
 
 /// The same hook in each language says the same.

@@ -2,9 +2,9 @@
 
 use crate::support::{feed, guest, host, host_with, hostile, item, manifest, status};
 use hookline_bus::Kind;
-use hookline_hooks::{Change, Code, Folder, Reproduced, State};
+use hookline_hooks::{Change, Code, Folder, Reproduced, State, Watch};
 use hookline_item::Timestamp;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 #[test]
 fn an_alert_tells_what_it_is_about() {
@@ -22,6 +22,39 @@ fn an_alert_tells_what_it_is_about() {
     let status = status(&host, "http-errors");
     assert_eq!((status.counts.matched, status.counts.delivered), (3, 3));
     assert_eq!(status.hooks, ["items", "packets", "flows", "query", "timer", "state", "hub", "results"]);
+}
+
+/// A component so large that its fast code takes a while runs at once on code that is made quickly, and nothing is lost when that is replaced.
+#[test]
+fn a_large_plugin_starts_on_quick_code_and_moves_to_fast_code() {
+    let (host, _) = host_with(|o| o.cache = None);
+    let mut code = guest("tests/guests/dist/stateful.wasm");
+    // A custom section that only makes it large: its id, its length, the length of its name, and no name.
+    let padding = 5_u32 << 20;
+    code.push(0);
+    let mut length = padding;
+    while length >= 0x80 {
+        code.push((length & 0x7f) as u8 | 0x80);
+        length >>= 7;
+    }
+    code.push(length as u8);
+    code.extend(std::iter::repeat_n(0, padding as usize));
+    host.load("s", Code::Wasm(code), manifest("")).unwrap();
+    assert!(status(&host, "s").quick_code);
+    let (started, mut offered) = (std::time::Instant::now(), 0);
+    let mut feeder = host.feeder();
+    while status(&host, "s").quick_code {
+        assert!(started.elapsed().as_secs() < 60, "{:?}", status(&host, "s"));
+        let item = item(offered, 200);
+        feeder.advance(item.start);
+        feeder.item(&item, item.start);
+        offered += 1;
+        std::thread::yield_now();
+    }
+    drop(feeder);
+    host.finish();
+    let s = status(&host, "s");
+    assert_eq!((s.reloads, s.counts.delivered, s.counts.failed, s.error), (1, offered, 0, None));
 }
 
 /// The files of plugins that were built against released versions of the contract run as they are.
@@ -228,6 +261,42 @@ fn what_cannot_be_a_plugin_is_refused_with_its_reason() {
     let said = host.load("y", code, manifest("[config]\nmode = \"refuse\"")).unwrap_err().to_string();
     assert_eq!(said, "plugin y: I do not want to");
     assert_eq!(status(&host, "y").state, State::Failed);
+}
+
+/// A Kubernetes volume shows a file through two links, and swaps the folder behind them by renaming a third over `..data`.
+#[test]
+fn a_swapped_volume_and_an_editors_renames_are_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let (at, link) = (|name: &str| dir.path().join(name), std::os::unix::fs::symlink::<&str, std::path::PathBuf>);
+    let write = |path: &str, text: &str| std::fs::write(at(path), text).unwrap();
+    let volume = |name: &str, text: &str| {
+        std::fs::create_dir(at(name)).unwrap();
+        write(&format!("{name}/p.js"), &format!("// {text}\nfunction onItemCaptured() {{}}"));
+    };
+    volume("..2026_a", "one");
+    link("..2026_a", at("..data")).unwrap();
+    link("..data/p.js", at("p.js")).unwrap();
+    let (host, _) = host();
+    let mut folder = Folder::new(dir.path().to_owned());
+    assert_eq!(folder.load_all(&host).unwrap(), [Change::Loaded("p".into())]);
+    let watch = Watch::new(dir.path());
+    let mut follow = |expected: &str| {
+        assert!(watch.wait(Duration::from_secs(10)), "{expected}: nobody told of the change");
+        folder.scan(&host).unwrap();
+        folder.scan(&host).unwrap();
+        assert_eq!(status(&host, "p").description, expected);
+    };
+    volume("..2026_b", "two, and longer");
+    link("..2026_b", at("..data_tmp")).unwrap();
+    std::fs::rename(at("..data_tmp"), at("..data")).unwrap();
+    follow("two, and longer");
+    // An editor's way: the old file is moved out of the way, a new one written, the old one removed.
+    std::fs::rename(at("p.js"), at("p.js~")).unwrap();
+    write("p.js", "// three\nvar x;");
+    std::fs::remove_file(at("p.js~")).unwrap();
+    follow("three");
+    assert!(!watch.wait(Duration::ZERO), "what was told is told once");
+    host.finish();
 }
 
 #[test]
