@@ -80,6 +80,13 @@ const NEEDS: &[Need] = &[
         otherwise: "install curl",
     },
     Need {
+        what: "ip (network namespaces in the tests)",
+        level: Level::Test,
+        met: || has("ip"),
+        packages: &["iproute2"],
+        otherwise: "install iproute2",
+    },
+    Need {
         what: "VictoriaMetrics (a sink in the tests)",
         level: Level::Test,
         met: || has("victoria-metrics"),

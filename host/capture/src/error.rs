@@ -97,9 +97,10 @@ impl CaptureError {
     #[must_use]
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::NotPermitted { .. } => {
-                Some("capturing needs CAP_NET_RAW: run as root, or give the program the right: setcap cap_net_raw+ep hookline")
-            }
+            Self::NotPermitted { .. } => Some(
+                "capturing needs CAP_NET_RAW, by AF_XDP also CAP_NET_ADMIN and CAP_BPF: run as root, or give the program the right: setcap \
+                 cap_net_raw,cap_net_admin,cap_bpf+ep hookline",
+            ),
             Self::NotACapture { .. } => {
                 Some("captures are made with `tcpdump -w FILE`, `dumpcap` or Wireshark; they may be compressed with gzip or zstd")
             }

@@ -178,7 +178,17 @@ pub(crate) struct Run {
     /// The interface to capture on.
     #[arg(short, long, value_name = "NAME")]
     pub(crate) interface: String,
-    /// Also see frames that are not addressed to this machine.
+    /// How to capture: afpacket watches and takes nothing away; afxdp is faster and takes frames away from the machine, for ports that only get
+    /// copies of traffic (a switch's mirror, a tap).
+    #[arg(long, value_enum, default_value_t = Mode::Auto)]
+    pub(crate) mode: Mode,
+    /// Let afxdp take frames away on an interface that has an address or the default route: connections over it break.
+    #[arg(long)]
+    pub(crate) i_know_it_steals: bool,
+    /// Memory for frames that were not read yet, in MiB, of all lanes together.
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) buffer_mib: u32,
+    /// Also see frames that are not addressed to this machine; afxdp always does.
     #[arg(long)]
     pub(crate) promiscuous: bool,
     /// Only items that match this filter, in KFL1 or CEL: others are not kept, shown or given to plugins. Packets that can have no part in
@@ -195,6 +205,17 @@ pub(crate) struct Run {
     pub(crate) plugins: PluginArgs,
     #[command(flatten)]
     pub(crate) serve: Serve,
+}
+
+/// Ways to capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// The one that is safe everywhere: afpacket.
+    Auto,
+    /// AF_XDP.
+    Afxdp,
+    /// AF_PACKET.
+    Afpacket,
 }
 
 /// The dashboard and the data behind it.

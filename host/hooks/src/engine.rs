@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -17,7 +17,9 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConf
 use crate::manifest::MEMORY_MAX_MIB;
 
 /// How often running guests are interrupted so that their CPU time is looked at: an overrun is noticed this much late at most.
-const TICK: Duration = Duration::from_millis(5);
+const TICK: Duration = Duration::from_millis(1);
+/// The same while none runs: the first interruption of a call may be so late, those after it are not.
+const TICK_IDLE: Duration = Duration::from_millis(10);
 /// Instances that can exist at once: plugins, and the new instance of one that is being replaced.
 const INSTANCES_MAX: u32 = 256;
 /// Core modules inside one component: a guest, its WASI adapter, and what the encoder adds.
@@ -43,6 +45,24 @@ struct Engines {
     /// Makes code several times quicker (Winch); it is there once a large component needs it.
     quick: OnceLock<Engine>,
     fuel: bool,
+    /// Calls of guests that run now.
+    running: Arc<AtomicUsize>,
+}
+
+/// Counts a call as running until it is dropped.
+pub(crate) struct Call<'a>(&'a AtomicUsize);
+
+impl<'a> Call<'a> {
+    pub(crate) fn begin(running: &'a AtomicUsize) -> Self {
+        running.fetch_add(1, Ordering::Relaxed);
+        Self(running)
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A component, compiled.
@@ -55,13 +75,13 @@ pub(crate) struct Compiled {
 impl Compiler {
     /// Engines that keep compiled code in `cache`, if given, and whose code counts its instructions, if wanted.
     pub(crate) fn new(cache: Option<PathBuf>, fuel: bool) -> wasmtime::Result<Self> {
-        let engines = Arc::new(Engines { fast: Engine::new(&config(fuel))?, quick: OnceLock::new(), fuel });
+        let engines = Arc::new(Engines { fast: Engine::new(&config(fuel))?, quick: OnceLock::new(), fuel, running: Arc::default() });
         let stop = Arc::new(AtomicBool::new(false));
         let ticker = {
             let (engines, stop) = (Arc::clone(&engines), Arc::clone(&stop));
             let tick = move || {
                 while !stop.load(Ordering::Relaxed) {
-                    thread::sleep(TICK);
+                    thread::sleep(if engines.running.load(Ordering::Relaxed) > 0 { TICK } else { TICK_IDLE });
                     engines.fast.increment_epoch();
                     if let Some(quick) = engines.quick.get() {
                         quick.increment_epoch();
@@ -71,6 +91,11 @@ impl Compiler {
             thread::Builder::new().name("hook-ticker".into()).spawn(tick)?
         };
         Ok(Self { engines, cache, stop, ticker: Some(ticker) })
+    }
+
+    /// Counts the calls that run.
+    pub(crate) fn running(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.engines.running)
     }
 
     /// Whether code counts its instructions.

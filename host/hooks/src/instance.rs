@@ -6,7 +6,7 @@ use crate::{
     },
     by_value::ByValue,
     columns::{Values, views},
-    engine::{Compiled, Compiler, Limiter},
+    engine::{self, Compiled, Compiler, Limiter},
     feeder::Letters,
     interfaces::{OFFERED, batch::Batch, wasi, wasi::Printed},
     mail::{Letter, Settled},
@@ -199,7 +199,7 @@ impl Instance {
     /// # Errors
     /// The text for the user: the trap, or what `on-init` said.
     pub(crate) fn start(
-        fuel: bool,
+        compiler: &Compiler,
         program: &Program,
         identity: &Arc<Identity>,
         around: &Arc<Surroundings>,
@@ -207,7 +207,8 @@ impl Instance {
         now: Timestamp,
     ) -> Result<Self, String> {
         let mut store = Store::new(program.pre.engine(), State::new(identity, around, stats, now));
-        store.data_mut().fuel = fuel;
+        let fuel = compiler.counts_fuel();
+        (store.data_mut().fuel, store.data_mut().running) = (fuel, compiler.running());
         store.limiter(|s| &mut s.limiter);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut ctx| {
@@ -424,10 +425,15 @@ fn call<R>(
     let state = store.data_mut();
     state.now = now;
     state.budget.start(budget);
+    let running = Arc::clone(&state.running);
     store.set_epoch_deadline(1);
     let fuel = fuel_left(store);
     let before = thread_cpu_time();
-    let result = f(store);
+    store.data_mut().budget.started = Some(before);
+    let result = {
+        let _running = engine::Call::begin(&running);
+        f(store)
+    };
     let taken = thread_cpu_time().saturating_sub(before);
     store.data().stats.fuel.add(fuel.saturating_sub(fuel_left(store)));
     store.data().stats.called(hook, u64::try_from(taken.as_nanos()).unwrap_or(u64::MAX));
@@ -494,6 +500,7 @@ impl State {
             http_quota: Quota::new(run.http_per_second),
             printed: Printed::default(),
             fuel: false,
+            running: Arc::default(),
             sequence: 0,
             random: seed ^ now.0,
             paths: Paths::default(),

@@ -21,7 +21,10 @@ use rustix::time::{ClockId, clock_gettime};
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize},
+    },
     time::Duration,
 };
 use wasmtime::component::ResourceTable;
@@ -90,6 +93,8 @@ pub(crate) struct State {
     pub(crate) printed: Printed,
     /// Whether the guest's instructions are counted.
     pub(crate) fuel: bool,
+    /// Counts calls of all guests that run.
+    pub(crate) running: Arc<AtomicUsize>,
     /// How many events the instance has emitted.
     pub(crate) sequence: u64,
     /// State of the guest's random numbers: seeded, so that a replay is the same each time.
@@ -132,7 +137,7 @@ pub(crate) struct Subscription {
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
     pub(crate) limit: Duration,
-    /// The thread's CPU time at the first interruption: a tick late at most, and calls that end before it pay nothing.
+    /// The thread's CPU time when the call began, or else at the first interruption.
     pub(crate) started: Option<Duration>,
     /// How long the call has waited for servers.
     pub(crate) waited: Duration,

@@ -189,7 +189,7 @@ pub(crate) struct Spec {
 impl Spec {
     /// Starts an instance.
     pub(crate) fn start(&self, now: Timestamp) -> Result<Instance, String> {
-        Instance::start(self.compiler.counts_fuel(), &self.program, &self.identity, &self.around, &self.stats, now)
+        Instance::start(&self.compiler, &self.program, &self.identity, &self.around, &self.stats, now)
     }
 }
 
@@ -198,6 +198,8 @@ pub(crate) struct Worker {
     spec: Arc<Spec>,
     instance: Option<Instance>,
     faults: Faults,
+    /// Whether it runs on a thread of its own, not in a lane.
+    has_thread: bool,
 }
 
 /// When a plugin failed, of late.
@@ -234,7 +236,7 @@ impl Faults {
 
 impl Worker {
     pub(crate) fn new(spec: Arc<Spec>, instance: Option<Instance>) -> Self {
-        Self { spec, instance, faults: Faults::default() }
+        Self { spec, instance, faults: Faults::default(), has_thread: false }
     }
 
     /// What it is made of.
@@ -245,6 +247,7 @@ impl Worker {
     /// Works until the queue's last sender is gone. `predecessor`, the worker of the plugin's former version, is waited for, so that
     /// the new version's work comes after all of the old one's. Returns what the instance hands over.
     pub(crate) fn run(mut self, inbox: &Inbox, predecessor: Option<Thread>) -> Option<Vec<u8>> {
+        self.has_thread = true;
         // If it panicked, its end has come all the same.
         if let Some(state) = predecessor.and_then(|former| former.join().ok().flatten()) {
             self.restore(&state);
@@ -373,6 +376,9 @@ impl Worker {
     }
 
     fn note_failure(&mut self, text: &str, now: Timestamp) {
+        if self.has_thread {
+            step_back();
+        }
         let run = &self.spec.identity.manifest.run;
         if !self.faults.note(Instant::now(), run) {
             self.spec.stats.set_state(State::Faulted, Some(text.to_owned()));
@@ -418,6 +424,14 @@ impl Worker {
             Err(text) => self.note_failure(&text, now),
         }
     }
+}
+
+/// Puts this thread behind all others: a plugin that failed may fail again, and what it burns until it is quarantined is not taken from those
+/// that work. A new file is run by a new thread.
+fn step_back() {
+    const BEHIND: i32 = 5;
+    // Anybody may lower a priority; if it cannot be, the plugin only costs others more.
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), BEHIND);
 }
 
 /// How long a plugin waits after so many failures in a row.

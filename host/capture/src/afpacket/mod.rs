@@ -4,7 +4,10 @@
 mod ring;
 mod socket;
 
-use crate::{CaptureError, Drained, PacketFilter, PacketSource, SourceStats};
+use crate::{
+    CaptureError, Drained, PacketFilter, PacketSource, SourceStats,
+    interface::{self, Promiscuous},
+};
 use hookline_item::{Frame, LinkType, Seen, Timestamp};
 use ring::Ring;
 use socket::Socket;
@@ -64,6 +67,7 @@ pub struct AfPacket {
     link: LinkType,
     /// The loopback device shows each frame twice, when it is sent and when it is received; then the first is left out.
     skip_outgoing: bool,
+    _promiscuous: Option<Promiscuous>,
     poll_timeout: Duration,
     stats: SourceStats,
 }
@@ -75,9 +79,7 @@ impl AfPacket {
     /// [`CaptureError::NoSuchInterface`], [`CaptureError::NotPermitted`], [`CaptureError::UnsupportedInterface`],
     /// [`CaptureError::System`].
     pub fn open(name: &str, options: &AfPacketOptions) -> Result<Self, CaptureError> {
-        let Some(index) = socket::interface_index(name) else {
-            return Err(CaptureError::NoSuchInterface { name: name.to_owned(), known: socket::interface_names() });
-        };
+        let index = interface::index(name)?;
         let system = |(call, source): socket::Failed| match source.kind() {
             std::io::ErrorKind::PermissionDenied => CaptureError::NotPermitted { name: name.to_owned() },
             _ => CaptureError::System { name: name.to_owned(), call, source },
@@ -92,9 +94,7 @@ impl AfPacket {
         // Before the socket receives anything.
         socket.set_filter(&options.filter.program(link == LinkType::ETHERNET, options.snap_len)).map_err(system)?;
         socket.bind(index).map_err(system)?;
-        if options.promiscuous {
-            socket.set_promiscuous(index).map_err(system)?;
-        }
+        let promiscuous = options.promiscuous.then(|| Promiscuous::new(index)).transpose().map_err(system)?;
         if let Some(group) = options.fanout {
             socket.join_fanout(group).map_err(system)?;
         }
@@ -103,7 +103,7 @@ impl AfPacket {
             socket.ignore_outgoing();
         }
         let (name, poll_timeout) = (name.to_owned(), options.poll_timeout);
-        Ok(Self { name, ring, socket, link, skip_outgoing, poll_timeout, stats: SourceStats::default() })
+        Ok(Self { name, ring, socket, link, skip_outgoing, _promiscuous: promiscuous, poll_timeout, stats: SourceStats::default() })
     }
 
     /// Hands out what is in the ring, up to `max` frames.

@@ -3,7 +3,6 @@
 
 use crate::Instruction;
 use std::{
-    ffi::{CStr, CString},
     io, mem,
     os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
     time::Duration,
@@ -74,13 +73,6 @@ impl Socket {
         check("bind", unsafe { libc::bind(self.fd(), (&raw const address).cast(), len) }).map(drop)
     }
 
-    /// Takes frames for other machines, too, until the socket is closed.
-    pub(super) fn set_promiscuous(&self, index: u32) -> Result<(), Failed> {
-        let request =
-            libc::packet_mreq { mr_ifindex: index as libc::c_int, mr_type: libc::PACKET_MR_PROMISC as u16, mr_alen: 0, mr_address: [0; 8] };
-        self.set("setsockopt(PACKET_ADD_MEMBERSHIP)", libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &request)
-    }
-
     /// Joins a group of sockets among which the kernel divides the packets by a symmetric hash of addresses and ports.
     pub(super) fn join_fanout(&self, group: u16) -> Result<(), Failed> {
         let how = libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_DEFRAG;
@@ -132,41 +124,11 @@ pub(super) fn check(call: &'static str, result: libc::c_int) -> Result<libc::c_i
     if result < 0 { Err((call, io::Error::last_os_error())) } else { Ok(result) }
 }
 
-/// The number of an interface.
-pub(super) fn interface_index(name: &str) -> Option<u32> {
-    let name = CString::new(name).ok()?;
-    // SAFETY: `name` ends with a zero byte and lives through the call.
-    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
-    (index != 0).then_some(index)
-}
-
-/// The names of all interfaces.
-pub(super) fn interface_names() -> Vec<String> {
-    let mut names = Vec::new();
-    // SAFETY: no arguments. The result is null or a list that ends with index 0, which is ours to free.
-    let list = unsafe { libc::if_nameindex() };
-    let mut at = list;
-    // SAFETY: `at` is not null and has not passed the list's end, which is an entry with index 0; names of entries before end with
-    // a zero byte.
-    while !at.is_null() && unsafe { (*at).if_index } != 0 {
-        // SAFETY: as above.
-        let name = unsafe { CStr::from_ptr((*at).if_name) };
-        names.push(name.to_string_lossy().into_owned());
-        // SAFETY: this entry is not the last, so the next one is part of the list.
-        at = unsafe { at.add(1) };
-    }
-    if !list.is_null() {
-        // SAFETY: the list is from if_nameindex, freed once, and nothing points into it any more.
-        unsafe { libc::if_freenameindex(list) };
-    }
-    names
-}
-
 /// Sends a frame as it is, link-layer header included.
 #[cfg(test)]
 pub(super) fn send_raw(name: &str, frame: &[u8]) {
     let socket = Socket::new().map_err(|(call, error)| format!("{call}: {error}")).unwrap();
-    let index = interface_index(name).unwrap();
+    let index = crate::interface::index(name).unwrap();
     // SAFETY: all-zero bytes are a valid sockaddr_ll.
     let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
     address.sll_family = libc::AF_PACKET as u16;

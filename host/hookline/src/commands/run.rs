@@ -1,7 +1,7 @@
 //! `hookline run`: watch an interface.
 
 use crate::{
-    cli::Run,
+    cli::{Mode, Run},
     commands::kfl,
     config::Config,
     counters::Counters,
@@ -12,6 +12,7 @@ use crate::{
 };
 use hookline_capture::{
     CaptureError, Drained, PacketFilter, PacketSource,
+    af_xdp::{AfXdp, AfXdpOptions},
     afpacket::{AfPacket, AfPacketOptions},
 };
 use hookline_item::{Item, Timestamp};
@@ -29,6 +30,8 @@ use std::{
 
 /// How often counters are handed to the API.
 const COUNTERS_EVERY: Duration = Duration::from_millis(500);
+/// How long what the kernel holds is read at the end, where traffic goes on: its memory is read in less.
+const LAST_READ_MAX: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(args: &Run, config: &Config) -> anyhow::Result<()> {
     let node = plugins::node_name(args.plugins.node.as_deref());
@@ -57,7 +60,8 @@ pub(crate) fn run(args: &Run, config: &Config) -> anyhow::Result<()> {
         eprint!("{}{}", explain(&only, &in_kernel), plugins::explain_filters(&service.host, &filters));
     }
     let stop = service.stop_flag();
-    let lane = |(lane, source): (usize, &mut AfPacket)| {
+    let lane = |(lane, source): (usize, &mut Box<dyn PacketSource>)| {
+        let source = source.as_mut();
         let feeder = Some(service.host.feeder());
         let number = u32::try_from(lane).unwrap_or(0);
         let mut session =
@@ -117,12 +121,21 @@ fn explain(only: &Filter, in_kernel: &PacketFilter) -> String {
 }
 
 /// The interface, once for each lane; the kernel divides its packets among them.
-fn open(args: &Run, filter: &PacketFilter) -> anyhow::Result<Vec<AfPacket>> {
-    let lanes = args.lanes.lanes;
+fn open(args: &Run, filter: &PacketFilter) -> anyhow::Result<Vec<Box<dyn PacketSource>>> {
+    let (lanes, memory) = (args.lanes.lanes, (args.buffer_mib as usize) << 20);
+    if args.mode == Mode::Afxdp {
+        let options =
+            AfXdpOptions { memory_bytes: memory, filter: filter.clone(), steals: args.i_know_it_steals, ..AfXdpOptions::default() };
+        let sources = AfXdp::open(&args.interface, lanes.into(), &options).map_err(error::capture)?;
+        return Ok(sources.into_iter().map(|source| Box::new(source) as Box<dyn PacketSource>).collect());
+    }
     // Groups are the machine's: the process's number keeps two captures apart.
     let fanout = (lanes > 1).then(|| (std::process::id() & 0xffff) as u16);
-    let options = AfPacketOptions { promiscuous: args.promiscuous, fanout, filter: filter.clone(), ..AfPacketOptions::default() };
-    (0..lanes).map(|_| AfPacket::open(&args.interface, &options).map_err(error::capture)).collect()
+    let ring_bytes = memory / usize::from(lanes.max(1));
+    let options =
+        AfPacketOptions { promiscuous: args.promiscuous, ring_bytes, fanout, filter: filter.clone(), ..AfPacketOptions::default() };
+    let source = |_| Ok(Box::new(AfPacket::open(&args.interface, &options).map_err(error::capture)?) as Box<dyn PacketSource>);
+    (0..lanes).map(source).collect()
 }
 
 /// Alerts and the `log` action go to standard output.
@@ -140,17 +153,21 @@ pub(crate) fn watch(
     on_item: &mut dyn FnMut(Arc<Item>, Timestamp),
 ) -> Result<(), CaptureError> {
     let mut counted_at = Timestamp(0);
+    let mut stopped_at = None;
     let result = loop {
-        if stop.load(Ordering::Relaxed) {
-            break Ok(());
-        }
+        let stopping = stop.load(Ordering::Relaxed);
         match session.drain(source, on_item) {
             Ok(Drained::End) => break Ok(()),
             Ok(Drained::Some(_) | Drained::Time(_)) => {}
+            // What was captured before the end has been read.
+            Ok(Drained::Idle) if stopping => break Ok(()),
             Ok(Drained::Idle) => session.advance(wall_clock(), on_item),
             Err(error) => break Err(error),
         }
         let now = wall_clock();
+        if stopping && now.since(*stopped_at.get_or_insert(now)) >= LAST_READ_MAX {
+            break Ok(());
+        }
         if now.since(counted_at) >= COUNTERS_EVERY {
             counted_at = now;
             counters.set(session.counted(source));

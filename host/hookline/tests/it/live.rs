@@ -177,3 +177,91 @@ fn what_cannot_be_captured_or_bound_is_told() {
     assert_eq!(ended.code, Some(2));
     assert!(ended.err.contains(&addr) && ended.err.contains("--listen"), "{}", ended.err);
 }
+
+/// Two network namespaces with a cable between, gone when the test ends: `a` sends on `va`, `b` captures on `vb`, which has no address.
+struct Cable([String; 2]);
+
+impl Cable {
+    fn new(name: &str) -> Self {
+        let this = Self(["a", "b"].map(|side| format!("hookline-{name}-{}-{side}", std::process::id())));
+        let [a, b] = &this.0;
+        ip(&["netns", "add", a]);
+        ip(&["netns", "add", b]);
+        ip(&["link", "add", "va", "netns", a, "type", "veth", "peer", "name", "vb", "netns", b]);
+        for (namespace, end) in [(a, "va"), (b, "vb")] {
+            ip(&["netns", "exec", namespace, "sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6"]);
+            ip(&["-n", namespace, "link", "set", "lo", "up"]);
+            ip(&["-n", namespace, "link", "set", end, "up"]);
+        }
+        this
+    }
+
+    /// Sends a capture file's frames as they are.
+    fn replay(&self, pcap: &str) {
+        const REPLAY: &str = "import socket, struct, sys, time\n\
+            out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)\n\
+            out.bind(('va', 0))\n\
+            data, at = open(sys.argv[1], 'rb').read(), 24\n\
+            while at < len(data):\n\
+            \x20   length = struct.unpack_from('<I', data, at + 8)[0]\n\
+            \x20   out.send(data[at + 16:at + 16 + length])\n\
+            \x20   at += 16 + length\n";
+        ip(&["netns", "exec", &self.0[0], "python3", "-c", REPLAY, pcap]);
+    }
+}
+
+impl Drop for Cable {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|namespace| ip(&["netns", "del", namespace]));
+    }
+}
+
+fn ip(args: &[&str]) {
+    let out = std::process::Command::new("ip").args(args).output().expect("`cargo xtask setup` installs iproute2");
+    assert!(out.status.success(), "ip {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+}
+
+/// What comes over a cable by AF_XDP, and by AF_PACKET, gives the items that the file gives which was sent.
+#[test]
+fn every_way_to_capture_gives_the_items_of_the_file() {
+    if !may_capture() {
+        return;
+    }
+    let plugins = tempfile::tempdir().unwrap();
+    let script = "function onItemCaptured(d) {\n  if (d.protocol.name === \"http\")\n    console.error(\"item\", d.method, d.summary, d.status, \
+                  d.requestSize, d.responseSize, d.completeness.grade);\n}\n";
+    fs::write(plugins.path().join("tell.js"), script).unwrap();
+    let folder = plugins.path().display().to_string();
+    let items = |err: &str| -> Vec<String> {
+        let mut lines: Vec<String> = err.lines().filter(|line| line.starts_with("tell: item")).map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let capture = root().join("tests/pcaps/demo/browsing.pcap").display().to_string();
+    let of_file = items(&hookline(&["read", &capture, "--format", "none", "--plugins", &folder]).err);
+    assert!(of_file.len() > 20, "{of_file:?}");
+    for mode in ["afxdp", "afpacket", "auto"] {
+        let cable = Cable::new(mode);
+        let running = Running::start_in(&cable.0[1], &["run", "-i", "vb", "--mode", mode, "--listen", "127.0.0.1:0", "--plugins", &folder]);
+        cable.replay(&capture);
+        // Packets are in the kernel's memory by now; what waits there is read before the end.
+        let ended = running.stop();
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        assert_eq!(items(&ended.err), of_file, "{mode}");
+    }
+}
+
+#[test]
+fn afxdp_does_not_take_the_machines_own_interface() {
+    if !may_capture() {
+        return;
+    }
+    let cable = Cable::new("own");
+    ip(&["-n", &cable.0[1], "addr", "add", "10.98.0.2/24", "dev", "vb"]);
+    let args =
+        ["netns", "exec", &cable.0[1], env!("CARGO_BIN_EXE_hookline"), "run", "-i", "vb", "--mode", "afxdp", "--listen", "127.0.0.1:0"];
+    let refused = std::process::Command::new("ip").args(args).output().unwrap();
+    let err = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{err}");
+    assert!(err.contains("it has the address 10.98.0.2") && err.contains("--i-know-it-steals"), "{err}");
+}
