@@ -153,6 +153,11 @@ extern void __wasm_import_hookline_hooks_files_find(uint8_t *, size_t, uint8_t *
 __attribute__((__import_module__("hookline:hooks/hub@0.1.1"), __import_name__("send")))
 extern void __wasm_import_hookline_hooks_hub_send(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
 
+// Imported Functions from `hookline:hooks/pcap@0.1.1`
+
+__attribute__((__import_module__("hookline:hooks/pcap@0.1.1"), __import_name__("save")))
+extern void __wasm_import_hookline_hooks_pcap_save(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
 // Exported Functions from `hookline:hooks/lifecycle@0.1.1`
 
 __attribute__((__weak__, __export_name__("cabi_post_hookline:hooks/lifecycle@0.1.1#on-init")))
@@ -706,6 +711,17 @@ void hookline_hooks_hub_result_void_error_free(hookline_hooks_hub_result_void_er
   if (!ptr->is_err) {
   } else {
     hookline_hooks_hub_error_free(&ptr->val.err);
+  }
+}
+
+void hookline_hooks_pcap_error_free(hookline_hooks_pcap_error_t *ptr) {
+  hookline_hooks_types_error_free(ptr);
+}
+
+void hookline_hooks_pcap_result_u64_error_free(hookline_hooks_pcap_result_u64_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    hookline_hooks_pcap_error_free(&ptr->val.err);
   }
 }
 
@@ -2140,6 +2156,50 @@ bool hookline_hooks_hub_send(hookline_string_t *topic, hookline_string_t *payloa
     }
   }
   if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hookline_hooks_pcap_save(hookline_list_string_t *streams, hookline_string_t *name, uint64_t *ret, hookline_hooks_pcap_error_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(16+2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hookline_hooks_pcap_save((uint8_t *) (*streams).ptr, (*streams).len, (uint8_t *) (*name).ptr, (*name).len, ptr);
+  hookline_hooks_pcap_result_u64_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (uint64_t) (*((int64_t*) (ptr + 8)));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hookline_hooks_types_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.denied = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+        case 1: {
+          variant.val.invalid = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.quota = (hookline_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
     return 1;
   } else {
     *err = result.val.err;

@@ -428,6 +428,16 @@ typedef struct {
   } val;
 } hookline_hooks_hub_result_void_error_t;
 
+typedef hookline_hooks_types_error_t hookline_hooks_pcap_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    uint64_t ok;
+    hookline_hooks_pcap_error_t err;
+  } val;
+} hookline_hooks_pcap_result_u64_error_t;
+
 typedef struct {
   bool is_err;
   union {
@@ -518,7 +528,8 @@ extern hookline_hooks_config_time_ns_t hookline_hooks_config_now(void);
 // Items of every protocol, through `items-hook.on-items`.
 extern bool hookline_hooks_subscribe_items(hookline_hooks_subscribe_subscription_t *wanted, hookline_hooks_subscribe_opened_t *ret, hookline_hooks_subscribe_error_t *err);
 // Packets, through `packets-hook.on-packets`. Fields and filter use the packet's names: "timestamp" (ns), "length", "captureLength",
-// "truncated", "fragmented", "protocol" (tcp, udp, …), "src.ip", "src.port", "dst.ip", "dst.port", "payloadLength", "tcpFlags".
+// "truncated", "fragmented", "protocol" (tcp, udp, …), "src.ip", "src.port", "dst.ip", "dst.port", "payloadLength", "tcpFlags", and since 0.1.1
+// "stream" (the `stream` of items).
 extern bool hookline_hooks_subscribe_packets(hookline_hooks_subscribe_subscription_t *wanted, hookline_hooks_subscribe_opened_t *ret, hookline_hooks_subscribe_error_t *err);
 // Flows that open and close, through `flows-hook.on-flows`. Fields and filter use the flow's names: "event" (open or close), "timestamp"
 // (ns), "stream", "protocol" (tcp, udp, sctp), "client.ip", "client.port", "server.ip", "server.port", "midStream", and of a flow that
@@ -613,6 +624,12 @@ extern bool hookline_hooks_files_find(hookline_string_t *prefix, hookline_hooks_
 // Sends `payload` (JSON) to every plugin that exports the hook and is granted the topic, this one too. Nothing waits: a plugin that is
 // more than 1024 messages behind loses those that come (counted). `denied` if `grants.messages` does not name the topic.
 extern bool hookline_hooks_hub_send(hookline_string_t *topic, hookline_string_t *payload, hookline_hooks_hub_error_t *err);
+
+// Imported Functions from `hookline:hooks/pcap@0.1.1`
+// Writes the packets of these streams (the `stream` of items) that are still kept, whole streams with their handshakes, into a file of the
+// plugin's own (see `files`) as pcapng, and returns how many there are; 0 if none is kept any more. `denied` without the grant, for a plugin that
+// does not see everything, in a lane, and where packets are not kept (`hookline run --record-mib`); `quota` if the file is too large.
+extern bool hookline_hooks_pcap_save(hookline_list_string_t *streams, hookline_string_t *name, uint64_t *ret, hookline_hooks_pcap_error_t *err);
 
 // Exported Functions from `hookline:hooks/lifecycle@0.1.1`
 bool exports_hookline_hooks_lifecycle_on_init(hookline_string_t *err);
@@ -756,6 +773,10 @@ void hookline_hooks_files_result_list_entry_error_free(hookline_hooks_files_resu
 void hookline_hooks_hub_error_free(hookline_hooks_hub_error_t *ptr);
 
 void hookline_hooks_hub_result_void_error_free(hookline_hooks_hub_result_void_error_t *ptr);
+
+void hookline_hooks_pcap_error_free(hookline_hooks_pcap_error_t *ptr);
+
+void hookline_hooks_pcap_result_u64_error_free(hookline_hooks_pcap_result_u64_error_t *ptr);
 
 void exports_hookline_hooks_lifecycle_result_void_string_free(exports_hookline_hooks_lifecycle_result_void_string_t *ptr);
 

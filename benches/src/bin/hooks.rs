@@ -60,6 +60,7 @@ fn host(cache: &Path) -> HookHost {
         policy: hookline_hooks::Policy::default(),
         data: None,
         fetch: None,
+        packets: None,
         fuel: false,
         replay: true,
         now: Timestamp(0),

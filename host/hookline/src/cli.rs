@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// Actionable network observability: live traffic in, sandboxed hooks' alerts out.
 #[derive(Debug, Parser)]
@@ -39,6 +39,11 @@ pub(crate) enum Command {
     /// Write, build, check, test and watch plugins.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// Write the packets behind items, or of a time, from what a hookline keeps (`run --record-mib`), into a pcapng file.
+    #[command(
+        after_help = "Example:\n  hookline snapshot --data /var/lib/hookline --kfl 'http and response.status == 500' --last 10m -o out.pcapng"
+    )]
+    Snapshot(Snapshot),
     /// Print what plugins and scripts print, of a hookline that runs.
     #[command(after_help = "Example:\n  hookline logs my-hook -f")]
     Logs(Logs),
@@ -61,6 +66,39 @@ pub(crate) struct Logs {
     pub(crate) follow: bool,
     #[command(flatten)]
     pub(crate) api: ApiArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Snapshot {
+    /// The folder that `hookline run` has as its --data; it may be running.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// The packets of the streams that have an item which matches; without it, all packets.
+    #[arg(long, value_name = "FILTER", default_value = "")]
+    pub(crate) kfl: String,
+    /// Only items, or packets, of so long ago at most: 90s, 10m, 2h, 1d.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) last: Option<Duration>,
+    /// The file, compressed if it ends in .zst; - for standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) macros: MacroArgs,
+}
+
+/// A number with a unit: 90s, 10m, 2h, 1d.
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text} is no time: write 90s, 10m, 2h or 1d");
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| wrong())?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
 }
 
 /// What plugins are run, and what they are given.
@@ -233,6 +271,12 @@ pub(crate) struct Serve {
     /// Bytes of items kept, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 512)]
     pub(crate) keep_mib: u64,
+    /// Keep packets in --data, so many MiB of them compressed; the oldest go. 0 keeps none.
+    #[arg(long, value_name = "MIB", default_value_t = 0)]
+    pub(crate) record_mib: u64,
+    /// Keep packets for so long at most.
+    #[arg(long, value_name = "TIME", default_value = "1d", value_parser = parse_time)]
+    pub(crate) record_last: Duration,
 }
 
 #[derive(Args, Debug)]

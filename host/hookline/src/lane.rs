@@ -45,6 +45,11 @@ impl Lane {
         Self { streams: self.streams.in_lane(lane, lanes), ..self }
     }
 
+    /// The same with streams numbered from here.
+    pub(crate) fn numbered_from(self, first: u64) -> Self {
+        Self { streams: self.streams.numbered_from(first), ..self }
+    }
+
     /// Takes a frame. Items that it completes can be had from [`Lane::items`]. Returns what the packets hook sees of it.
     pub(crate) fn frame(&mut self, frame: &Frame<'_>) -> Packet {
         let summary = self.streams.frame(frame, &mut self.dissection);
@@ -63,6 +68,7 @@ impl Lane {
             addresses: summary.addresses,
             payload_length: u32::try_from(summary.payload_len).unwrap_or(u32::MAX),
             tcp_flags: summary.tcp_flags.map_or(0, |f| f.0),
+            stream: summary.stream,
         }
     }
 

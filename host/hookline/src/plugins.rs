@@ -3,7 +3,7 @@
 use crate::{cli::PluginArgs, delivery::Delivery, embedded, error::usage, fields};
 use hookline_actions::ActionStatus;
 use hookline_bus::Event;
-use hookline_hooks::{Change, Fetch, Folder, HookHost, LogLine, Options, Outbox, PluginStatus, Policy};
+use hookline_hooks::{Change, Fetch, Folder, HookHost, LogLine, Options, Outbox, Packets, PluginStatus, Policy};
 use hookline_item::Timestamp;
 use hookline_kfl::{Plan, Settings};
 use std::{
@@ -28,6 +28,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) data: Option<PathBuf>,
     /// Makes plugins' requests.
     pub(crate) fetch: Option<Arc<dyn Fetch>>,
+    /// Has the packets, if they are kept.
+    pub(crate) packets: Option<Arc<dyn Packets>>,
     /// Whether plugins' instructions are counted.
     pub(crate) fuel: bool,
 }
@@ -46,6 +48,7 @@ pub(crate) fn host(setup: &Setup<'_>, outbox: Arc<dyn Outbox>) -> anyhow::Result
         policy: setup.policy.clone(),
         data: setup.data.clone(),
         fetch: setup.fetch.clone(),
+        packets: setup.packets.clone(),
         fuel: setup.fuel,
     };
     HookHost::new(options, outbox).map_err(anyhow::Error::msg)
@@ -161,7 +164,8 @@ impl FileHooks {
         let (delivery, emitter) = Delivery::start(&runtime, None, true, Arc::new(to_stderr), Box::new(|_| {}))?;
         let outlet = Outlet { event: emitter.or_show(args.dry_run), line: |line: LogLine| eprintln!("{}: {}", line.plugin, line.text) };
         let fetch = Some(delivery.fetcher(&runtime));
-        let setup = Setup { env: &args.env, node, replay: true, now: Timestamp(0), filters, policy, data: None, fetch, fuel: false };
+        let setup =
+            Setup { env: &args.env, node, replay: true, now: Timestamp(0), filters, policy, data: None, fetch, packets: None, fuel: false };
         let host = host(&setup, Arc::new(outlet))?;
         delivery.report_to(&host);
         load_folder(&host, dir)?;

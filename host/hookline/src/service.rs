@@ -2,6 +2,7 @@
 
 use crate::{
     cli::{PluginArgs, Serve},
+    commands::snapshot,
     delivery::{Delivery, Emitter, wall_clock},
     error::usage,
     plugins::{self, Outlet, Setup},
@@ -9,16 +10,20 @@ use crate::{
 use anyhow::Context as _;
 use hookline_actions::ActionStatus;
 use hookline_bus::Event;
-use hookline_hooks::{Change, Fetch, Folder, HookHost, LogLevel, LogLine, Policy, Watch};
+use hookline_hooks::{Change, Fetch, Folder, HookHost, LogLevel, LogLine, Packets, Policy, Watch};
 use hookline_item::{Item, Timestamp};
 use hookline_kfl::Settings;
-use hookline_store::{Store, StoreOptions, Writer};
+use hookline_store::{
+    Store, StoreOptions, Writer,
+    ring::{self, PacketQuery, Ring, RingLane, RingOptions, RingStats},
+};
 use hookline_web::{About, Console, Live, Web, WebDeps};
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::Path,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
@@ -41,6 +46,7 @@ pub(crate) struct Service {
     delivery: Arc<Delivery>,
     store: Store,
     writer: Arc<Writer>,
+    ring: Option<Arc<Ring>>,
     live: Live,
     addr: SocketAddr,
     web_stop: oneshot::Sender<()>,
@@ -62,7 +68,7 @@ pub(crate) struct Parts<'a> {
     /// What is captured, for people.
     pub(crate) source: String,
     /// Plain text with the counters of the stages before the plugins.
-    pub(crate) metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    pub(crate) metrics: Metrics,
 }
 
 impl Service {
@@ -79,6 +85,7 @@ impl Service {
             items_max: parts.serve.keep_items,
             bytes_max: parts.serve.keep_mib.saturating_mul(1 << 20),
         })?;
+        let ring = open_ring(parts.serve)?.map(Arc::new);
         let writer = Arc::new(store.writer().context("the index is being written by somebody else")?);
         let console = Console::new();
         let (delivery, emitter) = {
@@ -89,7 +96,7 @@ impl Service {
             };
             Delivery::start(&runtime, folder, parts.replay, lines, Box::new(watch))?
         };
-        let host = make_host(parts, &console, emitter, delivery.fetcher(&runtime))?;
+        let host = make_host(parts, &console, emitter, delivery.fetcher(&runtime), ring.clone())?;
         delivery.report_to(&host);
         let stop = Arc::new(AtomicBool::new(false));
         let watcher = watch_folder(parts.plugins.plugins.as_deref(), &host, &stop)?;
@@ -102,7 +109,8 @@ impl Service {
             host: host.clone(),
             live: live.clone(),
             console,
-            metrics: metrics(&parts.metrics, &delivery),
+            ring: ring.clone(),
+            metrics: metrics(&parts.metrics, &delivery, ring.as_ref()),
             now: Arc::new(wall_clock),
             filters: Arc::new(parts.filters.clone()),
             tables: crate::fields::tables(),
@@ -115,7 +123,7 @@ impl Service {
                 tracing::error!(message = "the dashboard ended", %error);
             }
         });
-        Ok(Self { runtime, host, delivery, store, writer, live, addr, web_stop, stop, watcher })
+        Ok(Self { runtime, host, delivery, store, writer, ring, live, addr, web_stop, stop, watcher })
     }
 
     /// Where the dashboard is.
@@ -131,6 +139,11 @@ impl Service {
             let _ = writer.item(&item);
             live.send(item);
         }
+    }
+
+    /// What keeps the packets of a lane, if packets are kept.
+    pub(crate) fn record(&self, lane: u32) -> Option<RingLane> {
+        self.ring.as_ref().map(|ring| ring.lane(lane))
     }
 
     /// True once Ctrl-C was pressed or the program was told to end.
@@ -164,11 +177,20 @@ impl Service {
             writer.finish();
         }
         self.runtime.shutdown_timeout(Duration::from_secs(1));
+        if let Some(ring) = self.ring.and_then(Arc::into_inner) {
+            ring.finish();
+        }
         status
     }
 }
 
-fn make_host(parts: &Parts<'_>, console: &Console, emitter: Emitter, fetch: Arc<dyn Fetch>) -> anyhow::Result<HookHost> {
+fn make_host(
+    parts: &Parts<'_>,
+    console: &Console,
+    emitter: Emitter,
+    fetch: Arc<dyn Fetch>,
+    ring: Option<Arc<Ring>>,
+) -> anyhow::Result<HookHost> {
     let console = console.clone();
     let outlet = Outlet {
         event: emitter.or_show(parts.plugins.dry_run),
@@ -186,6 +208,7 @@ fn make_host(parts: &Parts<'_>, console: &Console, emitter: Emitter, fetch: Arc<
         policy: parts.policy,
         data: parts.serve.data.clone(),
         fetch: Some(fetch),
+        packets: ring.map(|ring| Arc::new(Kept(ring)) as Arc<dyn Packets>),
         fuel: false,
     };
     plugins::host(&setup, Arc::new(outlet))
@@ -207,9 +230,56 @@ pub(crate) fn print_out(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-fn metrics(stages: &Arc<dyn Fn() -> String + Send + Sync>, delivery: &Arc<Delivery>) -> Arc<dyn Fn() -> String + Send + Sync> {
-    let (stages, delivery) = (Arc::clone(stages), Arc::downgrade(delivery));
-    Arc::new(move || stages() + &delivery.upgrade().map_or_else(String::new, |d| d.metrics()))
+type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+fn metrics(stages: &Metrics, delivery: &Arc<Delivery>, ring: Option<&Arc<Ring>>) -> Metrics {
+    let (stages, delivery, ring) = (Arc::clone(stages), Arc::downgrade(delivery), ring.map(Arc::downgrade));
+    Arc::new(move || {
+        let delivered = delivery.upgrade().map_or_else(String::new, |d| d.metrics());
+        let kept = ring.as_ref().and_then(Weak::upgrade).map_or_else(String::new, |ring| ring_metrics(&ring.stats()));
+        stages() + &delivered + &kept
+    })
+}
+
+fn ring_metrics(stats: &RingStats) -> String {
+    let counters = [
+        ("packets", "Packets kept", stats.packets),
+        ("drops", "Packets not kept because the disk did not keep up", stats.dropped),
+        ("failed", "Packets not kept because the disk could not be written", stats.failed),
+        ("torn_bytes", "Bytes cut off at the start because a run had ended while it wrote them", stats.torn),
+    ];
+    let counter = |(name, help, value)| {
+        format!("# HELP hookline_ring_{name}_total {help}\n# TYPE hookline_ring_{name}_total counter\nhookline_ring_{name}_total {value}\n")
+    };
+    let held = format!(
+        "# HELP hookline_ring_bytes Bytes of the files with packets\n# TYPE hookline_ring_bytes gauge\nhookline_ring_bytes {}\n",
+        stats.bytes
+    );
+    counters.into_iter().map(counter).collect::<String>() + &held
+}
+
+/// The ring of packets, if the user wants one.
+fn open_ring(serve: &Serve) -> anyhow::Result<Option<Ring>> {
+    if serve.record_mib == 0 {
+        return Ok(None);
+    }
+    let Some(data) = &serve.data else {
+        return Err(usage("--record-mib keeps packets in the data folder: give --data DIR".to_owned()));
+    };
+    let (bytes_max, age_max) = (serve.record_mib.saturating_mul(1 << 20), serve.record_last);
+    let folder = data.join(snapshot::FOLDER);
+    Ok(Some(Ring::open(&RingOptions { folder, bytes_max, age_max }).context("the packet ring cannot be opened")?))
+}
+
+/// The ring, as plugins may ask it.
+struct Kept(Arc<Ring>);
+
+impl Packets for Kept {
+    fn pcapng(&self, streams: &[u64]) -> Result<(u64, Vec<u8>), String> {
+        let query = PacketQuery { streams: Some(streams.to_vec()), ..PacketQuery::default() };
+        let packets = self.0.read(&query).map_err(|e| e.to_string())?;
+        Ok((packets.len() as u64, ring::to_pcapng(&packets, &BTreeMap::new(), &|_| None)))
+    }
 }
 
 /// Loads the plugin folder, and follows it until told to stop.

@@ -5,6 +5,7 @@ use hookline_capture::{CaptureError, Drained, PacketSource};
 use hookline_hooks::Feeder;
 use hookline_item::{Frame, Item, Timestamp};
 use hookline_kfl::Filter;
+use hookline_store::ring::RingLane;
 use std::{
     hash::{BuildHasher as _, Hasher as _},
     sync::Arc,
@@ -19,6 +20,8 @@ pub(crate) struct Session {
     feeder: Option<Feeder>,
     /// What items must match to be given to anybody.
     only: Option<Arc<Filter>>,
+    /// Where packets are kept.
+    ring: Option<RingLane>,
     now: Timestamp,
     items: u64,
     matched: u64,
@@ -31,7 +34,7 @@ impl Session {
         let seed = std::hash::RandomState::new().build_hasher().finish();
         let mut lane = Lane::new(node, source.backend(), source.source(), seed, limits);
         lane.note_flows(feeder.as_ref().is_some_and(Feeder::wants_flows));
-        Self { lane, feeder, only: None, now: Timestamp(0), items: 0, matched: 0 }
+        Self { lane, feeder, only: None, ring: None, now: Timestamp(0), items: 0, matched: 0 }
     }
 
     /// The same as one of several lanes.
@@ -39,9 +42,19 @@ impl Session {
         Self { lane: self.lane.in_lane(lane, lanes), ..self }
     }
 
+    /// The same with streams numbered from here, where frames have no numbers.
+    pub(crate) fn numbered_from(self, first: u64) -> Self {
+        Self { lane: self.lane.numbered_from(first), ..self }
+    }
+
     /// The same for the items that match: others are counted, and given to nobody.
     pub(crate) fn only(self, filter: Arc<Filter>) -> Self {
         Self { only: Some(filter), ..self }
+    }
+
+    /// The same with packets kept.
+    pub(crate) fn recorded(self, ring: Option<RingLane>) -> Self {
+        Self { ring, ..self }
     }
 
     /// Takes what the source has now, up to a batch. `on_item` sees each item after the plugins' feeder has.
@@ -63,6 +76,10 @@ impl Session {
             feeder.advance(self.now);
         }
         let packet = self.lane.frame(frame);
+        if let Some(ring) = &mut self.ring {
+            ring.packet(frame, packet.stream);
+            ring.advance(self.now);
+        }
         if let Some(feeder) = self.feeder.as_mut().filter(|f| f.wants_packets()) {
             feeder.packet(&packet);
         }
@@ -78,6 +95,9 @@ impl Session {
         self.lane.advance(self.now);
         self.give_flows();
         self.give(on_item);
+        if let Some(ring) = &mut self.ring {
+            ring.advance(self.now);
+        }
         if let Some(feeder) = &mut self.feeder {
             feeder.advance(self.now);
         }
@@ -88,6 +108,8 @@ impl Session {
         self.lane.finish();
         self.give_flows();
         self.give(on_item);
+        // Hands over what it has.
+        self.ring = None;
         if let Some(mut feeder) = self.feeder.take() {
             feeder.flush(self.now);
         }

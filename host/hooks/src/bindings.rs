@@ -11,7 +11,7 @@ pub(crate) use self::{
     exports::hookline::hooks::{
         flows_hook, hub_hook, item_hook, items_hook, lifecycle, packets_hook, query_hook, results_hook, state_hook, timer_hook,
     },
-    hookline::hooks::{batch, config, emit, files, http, hub, jobs, kfl, kv, log, metrics, script, subscribe, types},
+    hookline::hooks::{batch, config, emit, files, http, hub, jobs, kfl, kv, log, metrics, pcap, script, subscribe, types},
 };
 
 /// The name of our interface `name` in the contract's current version, as components have it.

@@ -1,4 +1,4 @@
-//! What a plugin asks of other servers, and who asks it for the plugin.
+//! What plugins may ask for that the host itself does not have: other servers' answers, and captured packets.
 
 use std::time::Duration;
 
@@ -37,6 +37,15 @@ pub enum NoAnswer {
     Invalid(String),
     /// The server cannot be reached, or did not answer in time.
     Failed(String),
+}
+
+/// Keeps packets. Called on plugins' threads; blocks while it reads them.
+pub trait Packets: Send + Sync {
+    /// The packets of these streams that are still kept, in the order of their times: how many, and as a pcapng file.
+    ///
+    /// # Errors
+    /// They cannot be read, or are too many.
+    fn pcapng(&self, streams: &[u64]) -> Result<(u64, Vec<u8>), String>;
 }
 
 /// Sends requests. Called on plugins' threads; blocks until there is an answer or the request's time is over.

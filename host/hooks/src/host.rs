@@ -5,7 +5,7 @@ use crate::{
     engine::{Compiler, digest},
     fault::Call,
     feeder::{Feeder, Plan, Planned},
-    fetch::Fetch,
+    fetch::{Fetch, Packets},
     files::Directories,
     instance::{Instance, Program, Rows},
     kv::Stores,
@@ -51,6 +51,8 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// Makes the requests of plugins that are granted some; without it they are refused.
     pub fetch: Option<Arc<dyn Fetch>>,
+    /// Has the packets, for plugins that are granted them; `None` if none are kept.
+    pub packets: Option<Arc<dyn Packets>>,
     /// Whether plugins' instructions are counted: exact, and a few percent slower.
     pub fuel: bool,
     /// Whether packets come from a file: then nothing is dropped, and the reader waits for slow plugins.
@@ -234,6 +236,7 @@ impl HookHost {
             stores: Stores::new(options.data.as_ref().map(|folder| folder.join("kv"))),
             directories: Directories::new(options.data.map(|folder| folder.join("files"))),
             fetch: options.fetch,
+            packets: options.packets,
             post: Post::default(),
             ending: AtomicBool::new(false),
         };

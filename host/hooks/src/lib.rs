@@ -39,7 +39,7 @@ mod times;
 mod worker;
 
 pub use feeder::Feeder;
-pub use fetch::{Answer, Fetch, NoAnswer, Request};
+pub use fetch::{Answer, Fetch, NoAnswer, Packets, Request};
 pub use flow::{Closed, FLOW_FIELDS, Flow};
 pub use folder::{Change, Folder, Watch, read_plugin};
 pub use host::{Code, HookHost, LoadError, Options, PluginStatus, Reporter, Reproduced, Verdict};

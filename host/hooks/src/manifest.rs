@@ -108,6 +108,8 @@ pub struct Grants {
     pub http: Vec<String>,
     /// Topics of messages that it may send to plugins, and is given.
     pub messages: Vec<String>,
+    /// Whether it may have packets as they were captured, unmasked.
+    pub packets: bool,
 }
 
 /// The most memory that a manifest may ask for: what the engine's pool has room for.
@@ -173,7 +175,7 @@ impl Manifest {
     pub fn trusted() -> Self {
         let actions = ["elastic", "influxdb", "log", "slack", "webhook"].map(|a| (a.to_owned(), vec!["*".to_owned()]));
         let all = || vec!["*".to_owned()];
-        let grants = Grants { env: all(), actions: BTreeMap::from(actions), http: all(), messages: all() };
+        let grants = Grants { env: all(), actions: BTreeMap::from(actions), http: all(), messages: all(), packets: true };
         Self { grants, ..Self::default() }
     }
 }

@@ -22,6 +22,8 @@ pub struct Packet {
     pub payload_length: u32,
     /// The flags byte of TCP (RFC 9293 §3.1), 0 for all else.
     pub tcp_flags: u8,
+    /// The number of the stream that it is in, if it is in one.
+    pub stream: Option<u64>,
 }
 
 struct Side(IpAddr, u16);
@@ -53,6 +55,7 @@ object! {
         "src": Object(SIDE_FIELDS), "Sender" => p.side(|a| a.0);
         "dst": Object(SIDE_FIELDS), "Receiver" => p.side(|a| a.1);
         "payloadLength": U64, "Bytes after the transport header" => p.payload_length;
+        "stream": Str, "Id of the stream that it is in, as items have it" => p.stream.map(|stream| format!("{stream:012x}"));
         "tcpFlags": U64, "Flags of TCP: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32" => p.tcp_flags;
     }
 }

@@ -19,6 +19,8 @@ pub struct Policy {
     pub http: Option<Vec<String>>,
     /// Patterns of the topics of messages between plugins.
     pub messages: Option<Vec<String>>,
+    /// Whether plugins may have packets as they were captured.
+    pub packets: Option<bool>,
     /// What plugins see of items at most: every plugin, also one without a manifest.
     pub data: Data,
     /// The largest budgets.
@@ -65,6 +67,9 @@ impl Policy {
 
     fn check_grants(&self, manifest: &Manifest) -> Result<(), String> {
         let grants = &manifest.grants;
+        if grants.packets && self.packets == Some(false) {
+            return Err(refused("grants.packets = true", "policy.packets"));
+        }
         let lists = [("env", &self.env, &grants.env), ("http", &self.http, &grants.http), ("messages", &self.messages, &grants.messages)];
         for (name, allowed, asked) in lists {
             if let Some(allowed) = allowed
@@ -153,6 +158,7 @@ mod tests {
             ("[actions]", "[grants.actions]\nwebhook = []", "policy.actions.webhook"),
             ("http = [\"*.internal\"]", "[grants]\nhttp = [\"a.internal\"]", ""),
             ("http = [\"*.internal\"]", "[grants]\nhttp = [\"*\"]", "policy.http"),
+            ("packets = false", "[grants]\npackets = true", "policy.packets"),
             ("messages = []", "[grants]\nmessages = [\"t\"]", "policy.messages"),
             ("[data]\nbodies = false", "", ""),
             ("[data]\nbodies = false", "[data]\nbodies = true", "policy.data.bodies"),

@@ -5,7 +5,7 @@ use crate::{
     columns::Column,
     cron::Cron,
     engine::Limiter,
-    fetch::Fetch,
+    fetch::{Fetch, Packets},
     files::{Directories, Directory},
     interfaces::wasi::Printed,
     kv::{Kv, Stores},
@@ -49,6 +49,8 @@ pub(crate) struct Surroundings {
     pub(crate) directories: Directories,
     /// Makes plugins' requests to other servers, if anybody does.
     pub(crate) fetch: Option<Arc<dyn Fetch>>,
+    /// Has the packets, if they are kept.
+    pub(crate) packets: Option<Arc<dyn Packets>>,
     pub(crate) post: Post,
     /// Whether live capture is over: nobody waits for servers any more.
     pub(crate) ending: AtomicBool,

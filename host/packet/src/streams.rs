@@ -41,6 +41,8 @@ pub struct Summary {
     pub fragment: bool,
     /// Why the frame is in no stream.
     pub dropped: Option<Reason>,
+    /// The number of the stream that it is in; absent for a fragment that does not complete its packet.
+    pub stream: Option<u64>,
 }
 
 impl Summary {
@@ -54,6 +56,7 @@ impl Summary {
             truncated: false,
             fragment: false,
             dropped: None,
+            stream: None,
         };
         let packet = match packet {
             Ok(packet) => packet,
@@ -76,6 +79,7 @@ impl Summary {
             truncated: span.missing > 0,
             fragment: matches!(packet.payload, Payload::Fragment(_)),
             dropped,
+            stream: None,
         }
     }
 }
@@ -182,6 +186,12 @@ impl<S: Sink> Streams<S> {
         Self { lane, lanes, ..self }
     }
 
+    /// The same with streams of unnumbered frames that are counted from here, so that those of several runs have names of their own.
+    #[must_use]
+    pub fn numbered_from(self, first: u64) -> Self {
+        Self { running_number: first, ..self }
+    }
+
     /// Takes one frame and gives what it completes to `sink`. Returns what the frame is.
     pub fn frame(&mut self, frame: &Frame<'_>, sink: &mut S) -> Summary {
         let now = self.clock.at(frame.seen.at);
@@ -226,15 +236,15 @@ impl<S: Sink> Streams<S> {
 
     #[inline]
     fn innermost(&mut self, packet: &Packet<'_>, moment: Moment, sink: &mut S) -> Summary {
-        match &packet.payload {
+        let stream = match &packet.payload {
             Payload::Tcp(s) => self.tcp(&self.arrival(packet, moment, Transport::Tcp, (s.src_port, s.dst_port)), s, sink),
             Payload::Udp(d) => self.message(&self.arrival(packet, moment, Transport::Udp, (d.src_port, d.dst_port)), d.data, sink),
             Payload::Icmp(m) => self.message(&self.arrival(packet, moment, Transport::Icmp, (0, 0)), *m, sink),
             Payload::Sctp(p) => self.sctp(&self.arrival(packet, moment, Transport::Sctp, (p.src_port, p.dst_port)), p, sink),
             Payload::Fragment(fragment) => return self.fragment(packet, fragment, moment, sink),
-            Payload::Unusable(..) => {}
-        }
-        Summary::new(Ok(packet))
+            Payload::Unusable(..) => None,
+        };
+        Summary { stream, ..Summary::new(Ok(packet)) }
     }
 
     #[inline]
@@ -289,24 +299,27 @@ impl<S: Sink> Streams<S> {
         self.table.len()
     }
 
-    /// A datagram, or an ICMP message.
-    fn message(&mut self, arrival: &Arrival<'_>, data: Span<'_>, sink: &mut S) {
-        let Some(at) = self.find(arrival, sink).or_else(|| self.open_message(arrival, sink)) else { return };
-        let Some(flow) = self.table.entry(at) else { return };
+    /// A datagram, or an ICMP message. Returns its stream, as those for other packets do.
+    fn message(&mut self, arrival: &Arrival<'_>, data: Span<'_>, sink: &mut S) -> Option<u64> {
+        let at = self.find(arrival, sink).or_else(|| self.open_message(arrival, sink))?;
+        let flow = self.table.entry(at)?;
+        let stream = flow.stream;
         let from = flow.sender(arrival.from_low);
         flow.count(from, arrival.moment.seen, data.wire_len());
         if let Some(state) = &mut flow.state {
             deliver(state, from, arrival.moment.seen, data, &mut self.stats, sink);
         }
         self.table.touch(at, Class::Datagrams, arrival.moment.now);
+        Some(stream)
     }
 
-    fn sctp(&mut self, arrival: &Arrival<'_>, packet: &SctpPacket<'_>, sink: &mut S) {
-        let Some(at) = self.find(arrival, sink).or_else(|| self.open_sctp(arrival, packet, sink)) else { return };
-        let Some(flow) = self.table.entry(at) else { return };
+    fn sctp(&mut self, arrival: &Arrival<'_>, packet: &SctpPacket<'_>, sink: &mut S) -> Option<u64> {
+        let at = self.find(arrival, sink).or_else(|| self.open_sctp(arrival, packet, sink))?;
+        let flow = self.table.entry(at)?;
+        let stream = flow.stream;
         let (from, seen) = (flow.sender(arrival.from_low), arrival.moment.seen);
         flow.count(from, seen, packet.chunks.wire_len());
-        let (Some(state), Carrier::Sctp(association)) = (&mut flow.state, &mut flow.carrier) else { return };
+        let (Some(state), Carrier::Sctp(association)) = (&mut flow.state, &mut flow.carrier) else { return Some(stream) };
         let mut over = None;
         for chunk in packet.chunks() {
             match chunk {
@@ -327,12 +340,13 @@ impl<S: Sink> Streams<S> {
             Some(why) => self.close_and_remember(at, why, arrival.moment.now, sink),
             None => self.table.touch(at, Class::Association, arrival.moment.now),
         }
+        Some(stream)
     }
 
-    fn tcp(&mut self, arrival: &Arrival<'_>, segment: &TcpSegment<'_>, sink: &mut S) {
+    fn tcp(&mut self, arrival: &Arrival<'_>, segment: &TcpSegment<'_>, sink: &mut S) -> Option<u64> {
         let found = self.find(arrival, sink).filter(|at| !self.succeeded(*at, arrival, segment, sink));
-        let Some(at) = found.or_else(|| self.open_tcp(arrival, segment, sink)) else { return };
-        let Some(flow) = self.table.entry(at) else { return };
+        let at = found.or_else(|| self.open_tcp(arrival, segment, sink))?;
+        let flow = self.table.entry(at)?;
         let (from, stream) = (flow.sender(arrival.from_low), flow.stream);
         let Moment { seen, now, .. } = arrival.moment;
         if flow.state.is_some() {
@@ -340,7 +354,7 @@ impl<S: Sink> Streams<S> {
         }
         let (Some(state), Carrier::Tcp(conn)) = (&mut flow.state, &mut flow.carrier) else {
             self.stats.after_close_bytes += segment.data.wire_len() as u64;
-            return;
+            return Some(stream);
         };
         let mut out = Out { sink, flow: state, stats: &mut self.stats, limits: &self.limits, totals: &mut flow.totals, now };
         let over = conn.segment(from, segment, seen, &mut out);
@@ -358,6 +372,7 @@ impl<S: Sink> Streams<S> {
         } else if let Some(why) = over {
             self.close_and_remember(at, why, now, sink);
         }
+        Some(stream)
     }
 
     /// The flow of a frame, if its time is not over.

@@ -32,9 +32,21 @@ pub enum StoreError {
         /// Ours.
         known: i64,
     },
+    /// A file cannot be read or written.
+    #[error("{place}: {source}")]
+    Io {
+        /// The file or folder.
+        place: String,
+        /// Why.
+        source: std::io::Error,
+    },
 }
 
 impl StoreError {
+    pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Io { place: place(Some(path)), source }
+    }
+
     pub(crate) fn new(path: Option<&Path>, source: rusqlite::Error) -> Self {
         Self::Database { place: place(path), source }
     }

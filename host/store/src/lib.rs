@@ -7,6 +7,7 @@
 
 mod error;
 mod read;
+pub mod ring;
 mod schema;
 mod writer;
 

@@ -4,12 +4,12 @@ use crate::WebDeps;
 use axum::{
     Json,
     extract::{Path, Query, State},
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use hookline_hooks::{Shown, Verdict};
 use hookline_kfl::{Completion, Filter};
-use hookline_store::{Cursor, ItemQuery, StoreError};
+use hookline_store::{Cursor, ItemQuery, StoreError, ring::Evidence};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -94,6 +94,31 @@ pub(crate) async fn item(State(deps): State<WebDeps>, Path(id): Path<String>) ->
         };
         let item = shown(&deps, vec![item.json], &everything()?).pop().map(|(item, _)| item);
         Ok(Json(json!({ "item": item })))
+    })
+    .await
+}
+
+/// `GET /api/packets/{id}`: the packets of an item's stream as a pcapng file.
+pub(crate) async fn packets(State(deps): State<WebDeps>, Path(id): Path<String>) -> Result<Response, Problem> {
+    blocking(move || {
+        let Some(ring) = &deps.ring else {
+            return Err(Problem::new(StatusCode::NOT_FOUND, "no packets are kept here: `hookline run --record-mib` keeps them"));
+        };
+        let Some(item) = deps.store.item(&id)? else {
+            return Err(Problem::new(StatusCode::NOT_FOUND, "there is no such item (any more)"));
+        };
+        let mut evidence = Evidence::default();
+        evidence.add(&item.json);
+        let packets = ring.read(&evidence.query())?;
+        if packets.is_empty() {
+            return Err(Problem::new(StatusCode::NOT_FOUND, "its packets are not kept (any more)"));
+        }
+        let name: String = id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+        let headers = [
+            (header::CONTENT_TYPE, "application/x-pcapng".to_owned()),
+            (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.pcapng\"")),
+        ];
+        Ok((headers, evidence.to_pcapng(&packets)).into_response())
     })
     .await
 }

@@ -18,7 +18,7 @@ use axum::{Router, middleware, routing::get};
 use hookline_hooks::HookHost;
 use hookline_item::Timestamp;
 use hookline_kfl::{Settings, Tables};
-use hookline_store::Store;
+use hookline_store::{Store, ring::Ring};
 use serde::Serialize;
 use std::{future::Future, io, net::SocketAddr, sync::Arc};
 use tokio::net::TcpListener;
@@ -34,6 +34,8 @@ pub struct WebDeps {
     pub live: Live,
     /// The plugins' logs.
     pub console: Console,
+    /// The packets, if they are kept.
+    pub ring: Option<Arc<Ring>>,
     /// Prometheus text of the other stages.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// The clock that filters' `now()` means.
@@ -118,6 +120,7 @@ fn router(deps: WebDeps) -> Router {
     Router::new()
         .route("/api/items", get(api::items))
         .route("/api/items/{*id}", get(api::item))
+        .route("/api/packets/{*id}", get(api::packets))
         .route("/api/alerts", get(api::alerts))
         .route("/api/plugins", get(api::plugins))
         .route("/api/console", get(api::console))

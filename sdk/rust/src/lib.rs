@@ -52,7 +52,7 @@ pub use bindings::{
         batch::ItemBatch,
         config,
         emit::Severity,
-        files, http, hub, jobs, kfl, kv,
+        files, http, hub, jobs, kfl, kv, pcap,
         log::Level,
         types::{Column, Error, Value},
     },

@@ -6,3 +6,4 @@ pub(crate) mod logs;
 pub(crate) mod read;
 pub(crate) mod run;
 pub(crate) mod script;
+pub(crate) mod snapshot;

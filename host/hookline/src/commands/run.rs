@@ -60,12 +60,16 @@ pub(crate) fn run(args: &Run, config: &Config) -> anyhow::Result<()> {
         eprint!("{}{}", explain(&only, &in_kernel), plugins::explain_filters(&service.host, &filters));
     }
     let stop = service.stop_flag();
+    let first_stream = first_stream(wall_clock());
     let lane = |(lane, source): (usize, &mut Box<dyn PacketSource>)| {
         let source = source.as_mut();
         let feeder = Some(service.host.feeder());
         let number = u32::try_from(lane).unwrap_or(0);
-        let mut session =
-            Session::new(&node, source, feeder, limits.clone()).in_lane(number, args.lanes.lanes.into()).only(Arc::clone(&only));
+        let mut session = Session::new(&node, source, feeder, limits.clone())
+            .in_lane(number, args.lanes.lanes.into())
+            .numbered_from(first_stream)
+            .recorded(service.record(number))
+            .only(Arc::clone(&only));
         let result = watch(source, &mut session, &stop, &counters.of_lane(lane), &mut service.on_item());
         // A lane that fails ends the others: half of the traffic would look like loss.
         stop.store(true, Ordering::Relaxed);
@@ -78,6 +82,12 @@ pub(crate) fn run(args: &Run, config: &Config) -> anyhow::Result<()> {
     eprintln!("ending: {} items from {} frames", counters.items(), counters.frames());
     service.finish();
     results.into_iter().collect::<Result<(), _>>().map_err(error::capture)
+}
+
+/// The number before a run's first stream. Items of former runs are kept with their names: a run that began later numbers its streams from a
+/// later number, unless four million flows a second opened all the time between. It has 48 bits, as names show; it begins anew in two years.
+fn first_stream(now: Timestamp) -> u64 {
+    ((now.as_millis() >> 4) & 0xffff_ffff) << 16
 }
 
 /// What items must match.

@@ -48,6 +48,7 @@ pub(crate) fn run(args: &ScriptRun, config: &Config) -> anyhow::Result<()> {
             policy: &Policy::default(),
             data: None,
             fetch: Some(delivery.fetcher(&runtime)),
+            packets: None,
             fuel: false,
         },
         Arc::new(outlet),

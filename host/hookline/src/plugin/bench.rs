@@ -35,6 +35,7 @@ pub(crate) fn run(args: &PluginBench, config: &Config) -> anyhow::Result<()> {
         policy: &Policy::default(),
         data: None,
         fetch: None,
+        packets: None,
         fuel: args.fuel,
     };
     let host = host(&setup, Arc::new(outlet))?;

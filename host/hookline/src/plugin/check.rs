@@ -25,6 +25,7 @@ pub(crate) fn run(file: &Path, json: bool, config: &Config) -> anyhow::Result<()
             policy: &config.policy,
             data: None,
             fetch: None,
+            packets: None,
             fuel: false,
         },
         Arc::new(outlet),

@@ -124,6 +124,7 @@ where
             policy: &Policy::default(),
             data: None,
             fetch: None,
+            packets: None,
             fuel: false,
         },
         Arc::new(outlet),

@@ -178,6 +178,60 @@ fn what_cannot_be_captured_or_bound_is_told() {
     assert!(ended.err.contains(&addr) && ended.err.contains("--listen"), "{}", ended.err);
 }
 
+/// Packets that were captured are there when their item is looked at: by the API, by `snapshot`, while it runs and after.
+#[test]
+fn the_packets_of_an_item_can_be_had() {
+    if !may_capture() {
+        return;
+    }
+    let (shop, _) = server("500 Internal Server Error");
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data").display().to_string();
+    let args = ["run", "-i", "lo", "--listen", "127.0.0.1:0", "--data", &data, "--record-mib", "64"];
+    let running = Running::start(&args);
+    (0..3).for_each(|n| request(shop, &format!("/{n}")));
+    let filter = format!("dst.port == {} and request.path == \"/1\"", shop.port());
+    let item = until(|| get_json(&running.url, "api/items", &filter)["items"].as_array()?.first().cloned());
+    let id = item["id"].as_str().unwrap();
+    let file = dir.path().join("api.pcapng").display().to_string();
+    let curl = ["-s", "-S", "-f", "-o", &file, &format!("{}api/packets/{id}", running.url)];
+    assert!(std::process::Command::new("curl").args(curl).status().unwrap().success());
+    // Read again they give the same exchange, and nothing else.
+    let paths = |file: &str| -> Vec<Value> {
+        let read = hookline(&["read", file, "--kfl", "http", "--format", "ndjson"]);
+        assert_eq!(read.code, Some(0), "{}", read.err);
+        read.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).map(|i| i["request"]["path"].clone()).collect()
+    };
+    assert_eq!(paths(&file), ["/1"]);
+    assert!(String::from_utf8_lossy(&fs::read(&file).unwrap()).contains(&format!("hookline items: {id}")));
+    let snapshot = |kfl: &str, out: &str| hookline(&["snapshot", "--data", &data, "--kfl", kfl, "--last", "10m", "-o", out]);
+    let out = dir.path().join("running.pcapng.zst").display().to_string();
+    let of_two = snapshot(&format!("http and dst.port == {} and request.path != \"/1\"", shop.port()), &out);
+    assert_eq!(of_two.code, Some(0), "{}", of_two.err);
+    assert_eq!(paths(&out), ["/0", "/2"]);
+    assert_eq!(running.stop().code, Some(0));
+    // Another run on the same folder: what is kept stays, and its streams have names of their own.
+    let running = Running::start(&args);
+    request(shop, "/after");
+    let filter = format!("http and dst.port == {}", shop.port());
+    let all = until(|| Some(get_json(&running.url, "api/items", &filter)["items"].as_array()?.clone()).filter(|items| items.len() == 4));
+    let mut ids: Vec<String> = all.iter().map(|item| item["id"].to_string()).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 4, "items of two runs have different names");
+    assert_eq!(running.stop().code, Some(0));
+    let out = dir.path().join("after.pcapng").display().to_string();
+    assert_eq!(snapshot(&filter, &out).code, Some(0));
+    assert_eq!(paths(&out), ["/0", "/1", "/2", "/after"]);
+    let nothing = snapshot("http and request.path == \"/nowhere\"", &out);
+    assert_eq!(nothing.code, Some(1));
+    assert!(nothing.err.contains("no packet is kept of what was asked for"), "{}", nothing.err);
+    let none = hookline(&["snapshot", "--data", &dir.path().display().to_string(), "-o", &out]);
+    assert_eq!(none.code, Some(2));
+    assert!(none.err.contains("--record-mib"), "{}", none.err);
+    assert_eq!(hookline(&["run", "-i", "lo", "--record-mib", "1"]).code, Some(2), "packets need a folder");
+}
+
 /// Two network namespaces with a cable between, gone when the test ends: `a` sends on `va`, `b` captures on `vb`, which has no address.
 struct Cable([String; 2]);
 

@@ -11,6 +11,7 @@ mod kfl;
 mod kv;
 mod log;
 mod metrics;
+mod pcap;
 mod script;
 mod subscribe;
 pub(crate) mod wasi;
@@ -21,4 +22,4 @@ impl types::Host for State {}
 
 /// The interfaces of our own package that a component may import.
 pub(crate) const OFFERED: &[&str] =
-    &["batch", "config", "emit", "files", "http", "hub", "jobs", "kfl", "kv", "log", "metrics", "script", "subscribe", "types"];
+    &["batch", "config", "emit", "files", "http", "hub", "jobs", "kfl", "kv", "log", "metrics", "pcap", "script", "subscribe", "types"];

@@ -77,6 +77,7 @@ fn use_case_3_packets_per_minute() {
             addresses: None,
             payload_length: 0,
             tcp_flags: 0,
+            stream: None,
         });
     }
     feeder.flush(Timestamp::new(6_130, 0));

@@ -128,6 +128,7 @@ pub(crate) fn host_with(change: impl FnOnce(&mut Options)) -> (HookHost, Arc<Kep
         policy: hookline_hooks::Policy::default(),
         data: None,
         fetch: None,
+        packets: None,
         fuel: false,
         replay: true,
         now: Timestamp(0),

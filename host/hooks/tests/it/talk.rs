@@ -2,7 +2,7 @@
 
 use crate::support::{Kept, feed, guest, host, host_with, item, manifest, status};
 use hookline_bus::Kind;
-use hookline_hooks::{Answer, Closed, Code, Fetch, Flow, HookHost, NoAnswer, Request, Settled};
+use hookline_hooks::{Answer, Closed, Code, Fetch, Flow, HookHost, NoAnswer, Packets, Request, Settled};
 use hookline_item::Timestamp;
 use std::{
     net::SocketAddr,
@@ -143,6 +143,50 @@ fn a_plugin_in_a_lane_makes_no_requests() {
     talker(&host, "t", "fetch", "[run]\ninstances = \"per-lane\"\ncpu_ms = 10\n[grants]\nhttp = [\"*\"]");
     feed(&host, &[200, 200, 200]);
     assert!(texts(&kept, "fetched").concat().contains("capture waits for an instance in a lane"));
+}
+
+/// Packets of one stream.
+struct Recorded;
+
+impl Packets for Recorded {
+    fn pcapng(&self, streams: &[u64]) -> Result<(u64, Vec<u8>), String> {
+        // Reading them takes longer than a call of the plugin may.
+        let before = std::time::Instant::now();
+        while before.elapsed() < Duration::from_millis(100) {
+            std::hint::black_box(before);
+        }
+        Ok((7, format!("packets of {streams:?}").into_bytes()))
+    }
+}
+
+#[test]
+fn packets_are_evidence_for_who_is_granted_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |more: &str, kept: bool| {
+        let (host, said) = host_with(|o| {
+            o.data = Some(dir.path().to_owned());
+            o.packets = kept.then(|| Arc::new(Recorded) as Arc<dyn Packets>);
+        });
+        talker(&host, "p", "pcap", more);
+        feed(&host, &[500]);
+        (texts(&said, "saved").concat(), status(&host, "p").counts.overruns)
+    };
+    assert_eq!(
+        run("[grants]\npackets = true", true),
+        ("7 packets of 000000000001".to_owned(), 0),
+        "what the host does is not the plugin's CPU time"
+    );
+    assert_eq!(std::fs::read(dir.path().join("files/p/evidence.pcapng")).unwrap(), b"packets of [1]");
+    for (manifest, kept, missing) in [
+        ("", true, "add `packets = true` to `[grants]`"),
+        ("[grants]\npackets = true", false, "this run keeps no packets"),
+        ("[grants]\npackets = true\n[data]\nbodies = false", true, "without `data`"),
+        ("[grants]\npackets = true\n[run]\nfiles_kib = 0", true, "run.files_kib allows 0"),
+        ("[grants]\npackets = true\n[run]\ninstances = \"per-lane\"\ncpu_ms = 10", true, "capture waits for an instance in a lane"),
+    ] {
+        let (said, _) = run(manifest, kept);
+        assert!(said.contains(missing), "{manifest}: {said}");
+    }
 }
 
 #[test]

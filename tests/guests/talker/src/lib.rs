@@ -1,10 +1,11 @@
 //! Talks to plugins, servers and actions, and keeps files; what it does is in `[config]`: for tests.
 
-use hookline_sdk::{Batch, Flows, Items, Message, Outcome, Plugin, RowBatch, config, files, http, hub, jobs, publish, request, row, text};
+use hookline_sdk::{Batch, Flows, Items, Message, Outcome, Plugin, RowBatch, config, files, http, hub, jobs, pcap, publish, request, row, text};
 
 row! {
     struct One<'a> {
         status: u64 = "response.status",
+        stream: &'a str = "stream",
     }
 }
 
@@ -73,6 +74,10 @@ impl Plugin for Talker {
                     hub::send("seen", &row.status.to_string()).expect("it is granted");
                     let other = hub::send("other", "1").map_or_else(|e| text(&e), |()| "sent".to_owned());
                     say("other", &other);
+                }
+                "pcap" => {
+                    let saved = pcap::save(&[row.stream.to_owned()], "evidence.pcapng");
+                    say("saved", &saved.map_or_else(|e| text(&e), |packets| format!("{packets} packets of {}", row.stream)));
                 }
                 "files" => say("kept", &keep(row.status).map_or_else(|e| text(&e), |kept| kept)),
                 "request" => {

@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Demo, config: &Config) -> anyhow::Result<()> {
     };
     // One pass needs no fixed address: nobody has time to look.
     let listen = if args.once { "127.0.0.1:0".parse()? } else { args.listen };
-    let serve = Serve { listen, data: None, keep_items: 100_000, keep_mib: 512 };
+    let serve = Serve { listen, data: None, keep_items: 100_000, keep_mib: 512, record_mib: 0, record_last: std::time::Duration::ZERO };
     let counters = Counters::default();
     let rendered = counters.clone();
     let parts = Parts {
