@@ -7,6 +7,7 @@
 #[cfg(feature = "javy-plugin")]
 mod javy_plugin;
 mod natives;
+mod tar;
 
 mod bindings {
     wit_bindgen::generate!({ path: "../wit", world: "script-engine" });
@@ -36,6 +37,7 @@ const GC_THRESHOLD: usize = 1 << 20;
 /// Items of one call: a script may take a hundred microseconds for each, and a call has a budget.
 const ITEM_BATCH: u32 = 64;
 const PRELUDE: &str = include_str!("prelude.js");
+const HELPERS: &str = include_str!("helpers.js");
 
 thread_local! {
     static VM: RefCell<Option<Vm>> = const { RefCell::new(None) };
@@ -50,6 +52,7 @@ struct Vm {
     packets: Persistent<Function<'static>>,
     query: Persistent<Function<'static>>,
     job: Persistent<Function<'static>>,
+    message: Persistent<Function<'static>>,
     /// Keeps the context's engine alive; as a Javy plugin, Javy does.
     _runtime: Option<Runtime>,
 }
@@ -92,7 +95,8 @@ fn start() -> Result<Vm, String> {
 /// Defines the native functions and runs the prelude.
 fn prepare(cx: &Ctx<'_>) -> javy::quickjs::Result<()> {
     natives::install(cx)?;
-    eval(cx, "prelude.js", PRELUDE)
+    eval(cx, "prelude.js", PRELUDE)?;
+    eval(cx, "helpers.js", HELPERS)
 }
 
 /// Gives the script what only a host can give.
@@ -105,13 +109,13 @@ fn listen(context: Context, runtime: Option<Runtime>) -> Result<Vm, String> {
     let entries = run_in(&context, |cx| {
         let entry = |n: &str| -> javy::quickjs::Result<_> { Ok(Persistent::save(cx, cx.globals().get::<_, Function>(n)?)) };
         let hooks: Vec<String> = cx.globals().get::<_, Function>("__hooks")?.call(())?;
-        Ok((hooks, entry("__items")?, entry("__packets")?, entry("__query")?, entry("__job")?))
+        Ok((hooks, entry("__items")?, entry("__packets")?, entry("__query")?, entry("__job")?, entry("__message")?))
     });
-    let (hooks, items, packets, query, job) = entries?;
+    let (hooks, items, packets, query, job, message) = entries?;
     for hook in &hooks {
         subscribe_to(hook)?;
     }
-    Ok(Vm { context, items, packets, query, job, _runtime: runtime })
+    Ok(Vm { context, items, packets, query, job, message, _runtime: runtime })
 }
 
 /// Runs `f` in the context; an exception becomes its text, with its place in the script.
@@ -166,6 +170,7 @@ where
 enum Args<'js> {
     Count(u32),
     Text(String),
+    Texts(String, String),
     Packets(Vec<javy::quickjs::Value<'js>>),
 }
 
@@ -173,6 +178,7 @@ impl<'js> IntoArgs<'js> for Args<'js> {
     fn num_args(&self) -> usize {
         match self {
             Self::Packets(values) => values.len(),
+            Self::Texts(..) => 2,
             _ => 1,
         }
     }
@@ -181,6 +187,7 @@ impl<'js> IntoArgs<'js> for Args<'js> {
         match self {
             Self::Count(n) => args.push_arg(n),
             Self::Text(s) => args.push_arg(s),
+            Self::Texts(a, b) => args.push_args([a, b]),
             Self::Packets(values) => args.push_args(values),
         }
     }
@@ -241,13 +248,14 @@ impl flows_hook::Guest for Shim {
     fn on_flows(_subscription: u32, _count: u32, _columns: Vec<Column>) {}
 }
 
-/// Nor are they told of messages and outcomes: Kubeshark's hooks for them belong to its hub.
+/// `onHubAction`: the hub of Kubeshark's is wherever a script is granted the action's topic.
 impl hub_hook::Guest for Shim {
-    fn on_message(_message: hub_hook::Message) -> Result<(), String> {
-        Ok(())
+    fn on_message(message: hub_hook::Message) -> Result<(), String> {
+        call(|vm| &vm.message, |_| Args::Texts(message.topic.clone(), message.payload.clone()))
     }
 }
 
+/// Actions of scripts are asked for without waiting for what becomes of them.
 impl results_hook::Guest for Shim {
     fn on_result(_outcome: results_hook::Outcome) {}
 }

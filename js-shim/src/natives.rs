@@ -1,16 +1,17 @@
 //! The native functions under the prelude: each is one call of the host.
 
+use crate::tar::tar;
 use crate::{
     Args, ITEMS,
     bindings::{
         exports::hookline::hooks::query_hook::Verdict,
         hookline::hooks::{
-            config, emit, jobs, kfl, log,
+            config, emit, files, http, hub, jobs, kfl, kv, log, metrics, pcap,
             types::{Error, Kind, Value as HostValue},
         },
     },
 };
-use javy::quickjs::{Ctx, Exception, IntoJs, TypedArray, Value, prelude::Func};
+use javy::quickjs::{Ctx, Exception, IntoJs, Object, TypedArray, Value, prelude::Func};
 
 /// Defines every native function as a global whose name begins with `__`.
 pub(crate) fn install(cx: &Ctx<'_>) -> javy::quickjs::Result<()> {
@@ -32,6 +33,95 @@ pub(crate) fn install(cx: &Ctx<'_>) -> javy::quickjs::Result<()> {
     globals.set("__unschedule", Func::from(|tag: String| jobs::remove(&tag)))?;
     globals.set("__env", Func::from(|| config::all_env().into_iter().map(|(k, v)| vec![k, v]).collect::<Vec<_>>()))?;
     globals.set("__node", Func::from(config::node_name))?;
+    helpers(cx)
+}
+
+/// What helpers.js is made of.
+fn helpers(cx: &Ctx<'_>) -> javy::quickjs::Result<()> {
+    let globals = cx.globals();
+    globals.set("__fileRead", Func::from(file_read))?;
+    globals.set("__fileWrite", Func::from(file_write))?;
+    globals.set("__fileCopy", Func::from(|cx: Ctx<'_>, from: String, to: String| or_throw(&cx, copy(&from, &to))))?;
+    globals.set("__fileRemove", Func::from(|cx: Ctx<'_>, name: String| or_throw(&cx, files::remove(&name))))?;
+    globals.set("__fileFind", Func::from(file_find))?;
+    globals.set("__fileTar", Func::from(|cx: Ctx<'_>, dir: String, to: String, time: f64| or_throw(&cx, tar(&dir, &to, time as u64))))?;
+    let save = |cx: Ctx<'_>, streams: Vec<String>, name: String| or_throw(&cx, pcap::save(&streams, &name)).map(|n| n as f64);
+    globals.set("__pcapSave", Func::from(save))?;
+    globals.set("__send", Func::from(|cx: Ctx<'_>, topic: String, payload: String| or_throw(&cx, hub::send(&topic, &payload))))?;
+    globals.set("__fetch", Func::from(fetch))?;
+    globals.set("__metric", Func::from(metric))?;
+    let get = |cx: Ctx<'_>, key: String| or_throw(&cx, kv::get(&key)).map(|value| value.map(|v| String::from_utf8_lossy(&v).into_owned()));
+    globals.set("__kvGet", Func::from(get))?;
+    let set = |cx: Ctx<'_>, key: String, value: String, ttl: u32| or_throw(&cx, kv::set(&key, value.as_bytes(), ttl));
+    globals.set("__kvSet", Func::from(set))?;
+    globals.set("__kvDelete", Func::from(|cx: Ctx<'_>, key: String| or_throw(&cx, kv::delete(&key))))?;
+    let add = |cx: Ctx<'_>, key: String, n: f64, ttl: u32| or_throw(&cx, kv::add(&key, n as i64, ttl)).map(|sum| sum as f64);
+    globals.set("__kvAdd", Func::from(add))?;
+    globals.set("__kvKeys", Func::from(|cx: Ctx<'_>, prefix: String| or_throw(&cx, kv::keys(&prefix))))
+}
+
+/// The contents as text; nothing if there is no such file.
+fn file_read(cx: Ctx<'_>, name: String) -> javy::quickjs::Result<Option<String>> {
+    Ok(or_throw(&cx, files::read(&name))?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+fn file_write(cx: Ctx<'_>, name: String, contents: String, appends: bool) -> javy::quickjs::Result<()> {
+    let write = if appends { files::append } else { files::write };
+    or_throw(&cx, write(&name, contents.as_bytes()))
+}
+
+/// Names and sizes of the files whose names begin so.
+fn file_find<'js>(cx: Ctx<'js>, prefix: String) -> javy::quickjs::Result<Vec<Object<'js>>> {
+    let found = or_throw(&cx, files::find(&prefix))?;
+    let object = |entry: files::Entry| {
+        let object = Object::new(cx.clone())?;
+        object.set("name", entry.name)?;
+        object.set("size", entry.size as f64)?;
+        Ok(object)
+    };
+    found.into_iter().map(object).collect()
+}
+
+fn copy(from: &str, to: &str) -> Result<(), Error> {
+    let contents = files::read(from)?.ok_or_else(|| Error::Invalid(format!("open {from}: no such file or directory")))?;
+    files::write(to, &contents)
+}
+
+/// Status, names and values of the headers, and the body as text.
+fn fetch<'js>(
+    cx: Ctx<'js>,
+    method: String,
+    url: String,
+    headers: Vec<Vec<String>>,
+    body: String,
+    timeout_ms: u32,
+) -> javy::quickjs::Result<Vec<Value<'js>>> {
+    let pair = |pair: Vec<String>| {
+        let mut pair = pair.into_iter();
+        (pair.next().unwrap_or_default(), pair.next().unwrap_or_default())
+    };
+    let request = http::Request { method, url, headers: headers.into_iter().map(pair).collect(), body: body.into_bytes(), timeout_ms };
+    let answer = match http::fetch(&request) {
+        Ok(answer) => answer,
+        Err(http::Failure::Refused(error)) => return or_throw(&cx, Err(error)),
+        Err(http::Failure::Failed(text)) => return or_throw(&cx, Err(Error::Invalid(text))),
+    };
+    let headers: Vec<Vec<String>> = answer.headers.into_iter().map(|(name, value)| vec![name, value]).collect();
+    let body = String::from_utf8_lossy(&answer.body).into_owned();
+    Ok(vec![answer.status.into_js(&cx)?, headers.into_js(&cx)?, body.into_js(&cx)?])
+}
+
+/// Adds to a counter, or sets a gauge.
+fn metric(cx: Ctx<'_>, name: String, help: String, counts: bool, labels: Vec<Vec<String>>, value: f64) -> javy::quickjs::Result<()> {
+    let labels: Vec<(String, String)> =
+        labels.into_iter().filter_map(|pair| <[String; 2]>::try_from(pair).ok()).map(<(String, String)>::from).collect();
+    let make = if counts { metrics::counter } else { metrics::gauge };
+    let id = or_throw(&cx, make(&name, &help, &labels))?;
+    if counts {
+        metrics::add(id, value)
+    } else {
+        metrics::set(id, value)
+    }
     Ok(())
 }
 

@@ -140,7 +140,7 @@
   }
 
   // The hooks that the script has, once it has run.
-  define('__hooks', () => NAMES.filter((name) => typeof globalThis[name] === 'function'));
+  define('__hooks', () => globalThis.__legacy() || NAMES.filter((name) => typeof globalThis[name] === 'function'));
 
   define('__items', (count) => {
     const hook = (item) => {
@@ -233,7 +233,8 @@
 
   // ---- jobs ----
 
-  const jobs = new Map(); // tag -> { fn, args }
+  const jobs = new Map(); // tag -> { fn, args, cron, limit }
+  let running = true; // whether due jobs are run
   const tagOf = (tag) => String(tag).toLowerCase().replace(/ /g, '-');
 
   define('jobs', {
@@ -241,7 +242,7 @@
       if (typeof fn !== 'function') throw new Error('jobs.schedule(tag, cron, function, limit, ...args): the third argument is no function');
       tag = tagOf(tag);
       native.schedule(tag, String(cron), Math.max(0, Number(limit) || 0));
-      jobs.set(tag, { fn, args });
+      jobs.set(tag, { fn, args, cron: String(cron), limit: Math.max(0, Number(limit) || 0) });
       console.log('Scheduled the job: "' + tag + '" for cron: "' + cron + '" (limit: ' + (limit > 0 ? limit : 'infinite') + ')');
     },
     remove(tag) {
@@ -257,18 +258,32 @@
       job.fn(...job.args);
     },
     runAll() { for (const tag of [...jobs.keys()]) this.run(tag); },
+    scheduler: { isRunning: () => running, start: () => void (running = true), stop: () => void (running = false) },
   });
 
   define('__job', (tag) => {
+    if (tag === '__timers') return globalThis.__timer();
     const job = jobs.get(tag);
-    if (!job) return;
+    if (!job || !running) return;
     try {
       job.fn(...job.args);
     } catch (error) {
       console.error('(job=' + tag + ') ' + describe(error));
+      told('onJobFailed', tag, job.cron, job.limit, error instanceof Error ? error.message : String(error));
       throw error;
     }
+    told('onJobPassed', tag, job.cron, job.limit);
   });
+
+  // Tells the script what became of its job.
+  function told(hook, ...args) {
+    if (typeof globalThis[hook] !== 'function') return;
+    try {
+      globalThis[hook](...args);
+    } catch (error) {
+      reportHook(hook, error);
+    }
+  }
 
   // ---- vendor: queued in the host, delivered by its workers ----
 
@@ -327,4 +342,7 @@
       }
     },
   });
+
+  // For helpers.js.
+  define('__prelude', { define, reportHook, describe, text, schedule: native.schedule });
 })();

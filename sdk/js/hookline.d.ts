@@ -71,6 +71,7 @@ declare global {
     error(...values: any[]): void;
     debug(...values: any[]): void;
     clear(): void;
+    table(rows: any): void;
   };
 
   /** In `onItemQueried`: the item is shown in green, or in red. */
@@ -79,7 +80,7 @@ declare global {
     fail<T extends object>(item: T): T;
   };
 
-  const utils: { nodeName(): string };
+  const utils: { nodeName(): string; json2Yaml(json: string): string };
 
   const jobs: {
     /** Calls `job` whenever `cron` (six fields, UTC) is due, at most `limit` times (0 = for ever). */
@@ -89,6 +90,7 @@ declare global {
     list(): string[];
     run(tag: string): void;
     runAll(): void;
+    scheduler: { isRunning(): boolean; start(): void; stop(): void };
   };
 
   const kfl: {
@@ -98,11 +100,80 @@ declare global {
     validate(query: string): boolean;
   };
 
+  /** Files of the script's own; names cannot leave its directory. */
+  const file: {
+    read(path: string): string;
+    write(path: string, contents: any): void;
+    append(path: string, contents: any): void;
+    list(prefix?: string): string[];
+    copy(from: string, to: string): void;
+    move(from: string, to: string): void;
+    delete(path: string): void;
+    mkdir(path: string): void;
+    mkdirTemp(name?: string, dir?: string): string;
+    temp(name?: string, dir?: string, ext?: string): string;
+    tar(dir: string): string;
+  };
+
+  /** Packets that the host keeps, written into files of the script's own. */
+  const pcap: {
+    path(stream: string): string;
+    snapshot(selected?: string[], dir?: string): string;
+  };
+
+  /** Messages to the `onHubAction` of every script that is granted the action. */
+  const hub: { action(action: string, object: any): void };
+
+  const http: {
+    request(
+      method: string,
+      url: string,
+      options?: { headers?: Record<string, string>; body?: any; timeout?: number },
+    ): { status: number; headers: Record<string, string>; body: string };
+  };
+
+  /** What outlives the script's instance. */
+  const kv: {
+    get(key: string): string | undefined;
+    set(key: string, value: any, ttlSeconds?: number): void;
+    delete(key: string): boolean;
+    add(key: string, n?: number, ttlSeconds?: number): number;
+    keys(prefix?: string): string[];
+  };
+
+  const prometheus: {
+    /** Type 1 adds to a counter, any other sets a gauge. */
+    metric(name: string, help: string, type: number, value: number, labels?: Record<string, string>): string;
+    vector(name: string, help: string, type: number, value: number, labels: Record<string, string>): string;
+  };
+
+  const wrapper: {
+    buildHAR(items: Item[]): string;
+    joinMaps(a: object, b: object): any;
+  };
+
+  /** Publishes a result under the plugin's own subject. */
+  function emit(subject: string, object: any): void;
+  /** Timers are looked at once a second. */
+  function setTimeout(callback: (...args: any[]) => void, ms?: number, ...args: any[]): number;
+  function setInterval(callback: (...args: any[]) => void, ms?: number, ...args: any[]): number;
+  function clearTimeout(id: number): void;
+  function clearInterval(id: number): void;
+
   /** Actions: asked for, and delivered by the host later; each needs a grant. */
   const vendor: {
     webhook(method: string, url: string, body: any, headers?: Record<string, string>): void;
     slack(url: string, pretext: string, text: string, color?: string): void;
-    influxdb(url: string, token: string, measurement: string, organization: string, bucket: string, fields: object, tags?: object): void;
-    elastic(url: string, index: string, data: object, username?: string, password?: string): void;
+    influxdb(url: string, token: string, org: string, bucket: string, measurement: string, fields: object, tags?: object): void;
+    elastic(
+      url: string,
+      index: string,
+      document: object,
+      username?: string,
+      password?: string,
+      cloudID?: string,
+      apiKey?: string,
+      serviceToken?: string,
+    ): void;
   };
 }

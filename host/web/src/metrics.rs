@@ -49,6 +49,22 @@ fn call_times(out: &mut String, plugins: &[PluginStatus]) {
     }
 }
 
+/// What each hook of a plugin was called for, and took.
+fn by_hook(out: &mut String, plugins: &[PluginStatus]) {
+    type Pick = fn(&hookline_hooks::HookCalls) -> f64;
+    let rows: [(&str, &str, Pick); 2] = [
+        ("calls_total", "Calls of a hook", |calls| calls.calls as f64),
+        ("cpu_seconds_total", "CPU time in a hook", |calls| calls.cpu_ns as f64 / 1e9),
+    ];
+    for (name, help, pick) in rows {
+        let _ = writeln!(out, "# HELP hookline_hook_{name} {help}\n# TYPE hookline_hook_{name} counter");
+        for (plugin, calls) in plugins.iter().flat_map(|plugin| plugin.by_hook.iter().map(move |calls| (plugin, calls))) {
+            let (plugin, hook) = (label(&plugin.name), calls.hook.name());
+            let _ = writeln!(out, "hookline_hook_{name}{{plugin=\"{plugin}\",hook=\"{hook}\"}} {}", pick(calls));
+        }
+    }
+}
+
 fn label(name: &str) -> String {
     name.replace(['"', '\\', '\n'], "_")
 }
@@ -56,6 +72,7 @@ fn label(name: &str) -> String {
 fn hooks(out: &mut String, plugins: &[PluginStatus]) {
     let Some(first) = plugins.first() else { return };
     call_times(out, plugins);
+    by_hook(out, plugins);
     for (name, help, _) in first.counts.each() {
         let (suffix, kind) = if name == "memory_bytes" { ("", "gauge") } else { ("_total", "counter") };
         let _ = writeln!(out, "# HELP hookline_hooks_{name}{suffix} {help}\n# TYPE hookline_hooks_{name}{suffix} {kind}");

@@ -52,8 +52,9 @@ pub use bindings::{
         batch::ItemBatch,
         config,
         emit::Severity,
-        files, http, hub, jobs, kfl, kv, pcap,
+        files, http, hub, jobs, kfl, kv,
         log::Level,
+        pcap,
         types::{Column, Error, Value},
     },
 };

@@ -1,8 +1,8 @@
 //! Scripts in the JavaScript shim.
 
-use crate::support::{feed, guest, host, item, manifest, script, status};
+use crate::support::{feed, guest, host, host_with, item, manifest, script, status};
 use hookline_bus::Kind;
-use hookline_hooks::{Manifest, Packet, Shown, State};
+use hookline_hooks::{Answer, Fetch, Manifest, NoAnswer, Options, Packet, Packets, Request, Shown, State};
 use hookline_item::Timestamp;
 use std::sync::Arc;
 
@@ -216,4 +216,175 @@ fn the_javy_plugin_has_what_the_stock_tool_needs() {
         assert!(exports.contains(&name), "{name} is not exported");
     }
     assert!(exports.iter().any(|e| e.ends_with("items-hook@0.1.1#on-items")), "{exports:?}");
+}
+
+/// What a script prints with a host that is set up so.
+fn printed_by(text: &str, statuses: &[u64], change: impl FnOnce(&mut Options)) -> Vec<String> {
+    let (host, kept) = host_with(change);
+    host.load("test", script(text), Manifest::trusted()).unwrap();
+    feed(&host, statuses);
+    kept.texts()
+}
+
+#[test]
+fn files_of_scripts() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = r#"
+    function onItemCaptured(data) {
+      file.write("a.txt", "one"); file.append("a.txt", ", two"); file.append("logs/new.txt", data.response.status);
+      console.log(file.read("a.txt"), file.list("").join(" "));
+      file.mkdir("dir"); file.copy("a.txt", "dir"); file.move("a.txt", "dir/b.txt");
+      console.log(file.list("").join(" "));
+      try { file.copy("gone", "x"); } catch (e) { console.log(e.message); }
+      try { file.write("../out", "x"); } catch (e) { console.log(e.message.slice(0, 30)); }
+      var temp = file.temp("evidence", "tmp", "pcap"), made = file.mkdirTemp("d", "");
+      console.log(/^tmp\/evidence[a-z0-9]+\.pcap$/.test(temp), /^d[a-z0-9]+$/.test(made));
+      var packed = file.tar("dir");
+      console.log(/^kubeshark_\d+\.tar\.gz$/.test(packed));
+      file.delete("dir"); file.delete("nowhere"); file.delete("logs");
+      console.log(file.list("").length);
+    }"#;
+    let said = printed_by(text, &[500], |o| o.data = Some(dir.path().to_owned()));
+    let expected = [
+        "one, two a.txt logs/new.txt",
+        "dir/a.txt dir/b.txt logs/new.txt",
+        "open gone: no such file or directory",
+        "\"../out\" is no name for a file",
+        "true true",
+        "true",
+        "1",
+    ];
+    assert_eq!(said, expected);
+    // The archive is one that tar reads.
+    let archive = std::fs::read_dir(dir.path().join("files/test")).unwrap().next().unwrap().unwrap().path();
+    let listed = std::process::Command::new("tar").arg("-xzOf").arg(&archive).arg("b.txt").output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&listed.stdout), "one, two", "{}", String::from_utf8_lossy(&listed.stderr));
+}
+
+/// Packets of the streams that are asked for.
+struct Recorded;
+
+impl Packets for Recorded {
+    fn pcapng(&self, streams: &[u64]) -> Result<(u64, Vec<u8>), String> {
+        Ok(if streams == [0xdead] { (0, Vec::new()) } else { (3, format!("{streams:x?}").into_bytes()) })
+    }
+}
+
+#[test]
+fn packets_of_scripts() {
+    let text = r#"
+    function onItemCaptured(data) {
+      var path = pcap.path(data.stream);
+      console.log(path, file.read(path));
+      pcap.path("00000000000b.pcap");
+      var all = pcap.snapshot(), one = pcap.snapshot(["pcaps/master/00000000000b.pcap"], "out");
+      console.log(/^\d+\.pcap$/.test(all), file.read(all), /^out\/\d+\.pcap$/.test(one), file.read(one));
+      try { pcap.path("00000000dead"); } catch (e) { console.log(e.message); }
+      try { pcap.path("?"); } catch (e) { console.log(e.message); }
+    }"#;
+    let said = printed_by(text, &[500], |o| o.packets = Some(Arc::new(Recorded)));
+    let expected = [
+        "pcaps/master/000000000001.pcap [1]",
+        "true [1, b] true [b]",
+        "no packets of 00000000dead are kept (any more)",
+        "\"?\" is not the stream of an item",
+    ];
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn scripts_talk_to_each_other() {
+    let (host, kept) = host_with(|o| o.replay = false);
+    let worker = "function onItemCaptured(d) { hub.action(\"counts\", { status: d.response.status }); }";
+    let hub =
+        "function onHubAction(action, object) { if (object.status > 500) throw new Error(\"no\"); console.log(action, object.status); }";
+    host.load("worker", script(worker), manifest("[grants]\nmessages = [\"counts\"]")).unwrap();
+    host.load("hub", script(hub), manifest("[grants]\nmessages = [\"*\"]")).unwrap();
+    host.load("deaf", script(hub), manifest("")).unwrap();
+    feed(&host, &[200, 501]);
+    assert_eq!(kept.texts(), ["counts 200", "(hook=onHubAction) no at test.js:1:74"]);
+}
+
+/// A server that answers with what it was asked.
+struct Echo;
+
+impl Fetch for Echo {
+    fn fetch(&self, request: Request) -> Result<Answer, NoAnswer> {
+        if request.url.path() == "/down" {
+            return Err(NoAnswer::Failed("no answer within 5s".to_owned()));
+        }
+        let said = format!("{} {} {:?} {}", request.method, request.url, request.headers, String::from_utf8_lossy(&request.body));
+        Ok(Answer { status: 201, headers: vec![("x-a".into(), "b".into())], body: said.into_bytes() })
+    }
+}
+
+#[test]
+fn scripts_ask_servers_and_keep_values() {
+    let text = r#"
+    function onItemCaptured(data) {
+      var a = http.request("POST", "https://api.example/x", { headers: { Accept: "y" }, body: { n: 1 } });
+      console.log(a.status, a.headers["x-a"], a.body);
+      try { http.request("GET", "https://api.example/down"); } catch (e) { console.log(e.message); }
+      kv.set("k", "v"); kv.add("n", 2); kv.add("n");
+      console.log(kv.get("k"), kv.add("n", 0), kv.get("none"), kv.keys("").join(" "), kv.delete("k"), kv.delete("k"));
+    }"#;
+    let said = printed_by(text, &[200], |o| o.fetch = Some(Arc::new(Echo)));
+    let expected =
+        ["201 b POST https://api.example/x [(\"Accept\", \"y\")] {\"n\":1}", "no answer within 5s", "v 3 undefined k n true false"];
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn timers_and_job_hooks_of_scripts() {
+    let text = r#"
+    var n = 0;
+    setTimeout((what) => console.log("once", what), 1500, "more");
+    var id = setInterval(() => { console.log("tick"); if (++n === 2) clearInterval(id); }, 1000);
+    var never = setTimeout(() => console.log("never"), 1000);
+    clearTimeout(never);
+    jobs.schedule("good", "*/2 * * * * *", () => {}, 1);
+    jobs.schedule("bad", "*/3 * * * * *", () => { throw new Error("broken"); }, 1);
+    function onJobPassed(tag, cron, limit) { console.log("passed", tag, cron, limit); }
+    function onJobFailed(tag, cron, limit, err) { console.log("failed", tag, limit, err); }
+    function onItemCaptured() {}"#;
+    let said: Vec<String> = printed(text, &[200; 6]).into_iter().filter(|line| !line.starts_with("Scheduled")).collect();
+    let count = |what: &str| said.iter().filter(|line| line.starts_with(what)).count();
+    assert_eq!((count("once more"), count("tick"), count("never")), (1, 2, 0), "{said:?}");
+    assert!(said.contains(&"passed good */2 * * * * * 1".to_owned()) && said.contains(&"failed bad 1 broken".to_owned()), "{said:?}");
+    assert!(said.iter().any(|line| line.starts_with("(job=bad) broken")), "{said:?}");
+}
+
+#[test]
+fn formats_of_scripts() {
+    let text = r#"
+    function capturedItem(data) {
+      console.log(utils.json2Yaml(JSON.stringify({ a: 1, list: ["x", { b: true }], empty: {}, text: "yes", s: "a: b" })));
+      console.log(JSON.stringify(wrapper.joinMaps({ a: 1, b: { c: 2 }, d: "x" }, { a: 2, b: { c: 3, e: 4 }, f: 5 })));
+      var har = JSON.parse(wrapper.buildHAR([{ startTime: "t", elapsedTime: 7, dst: { name: "shop" },
+        request: { method: "GET", url: "/x", headers: { A: "b" } }, response: { status: 500 } }, { request: {} }]));
+      console.log(har.log.version, har.log.entries.length, har.log.entries[0].request.url, har.log.entries[0].time);
+      console.table([{ a: 1, b: "two" }, { a: 33 }]);
+      console.log(prometheus.metric("seen", "Items seen", 1, 2, { kind: "x" }), prometheus.vector("level", "Level", 2, 5, {}));
+    }"#;
+    let (host, kept) = host();
+    host.load("test", script(text), Manifest::trusted()).unwrap();
+    feed(&host, &[200]);
+    let expected = [
+        "the hook capturedItem is called onItemCaptured now",
+        "a: 1\nlist:\n  - x\n  -\n    b: true\nempty: {}\ntext: \"yes\"\ns: \"a: b\"\n",
+        r#"{"a":3,"b":{"c":5,"e":4},"d":"x","f":5}"#,
+        "1.2 1 http://shop/x 7",
+        "   a   b",
+        "0  1   two",
+        "1  33",
+        "ok ok",
+    ];
+    assert_eq!(kept.texts(), expected);
+    let metrics = host.metrics();
+    assert!(
+        metrics.contains("hookline_plugin_seen{plugin=\"test\",kind=\"x\"} 2")
+            || metrics.contains("hookline_plugin_seen_total{plugin=\"test\",kind=\"x\"} 2"),
+        "{metrics}"
+    );
+    assert!(metrics.contains("hookline_plugin_level{plugin=\"test\"} 5"), "{metrics}");
 }

@@ -1,6 +1,8 @@
 //! Talks to plugins, servers and actions, and keeps files; what it does is in `[config]`: for tests.
 
-use hookline_sdk::{Batch, Flows, Items, Message, Outcome, Plugin, RowBatch, config, files, http, hub, jobs, pcap, publish, request, row, text};
+use hookline_sdk::{
+    Batch, Flows, Items, Message, Outcome, Plugin, RowBatch, config, files, http, hub, jobs, pcap, publish, request, row, text,
+};
 
 row! {
     struct One<'a> {
