@@ -35,6 +35,11 @@ pub(crate) fn hooks() -> Result {
     recorded("hooks")
 }
 
+/// Packets a second of each way to capture. Needs root.
+pub(crate) fn capture() -> Result {
+    recorded("capture")
+}
+
 /// What filters cost an item.
 pub(crate) fn kfl() -> Result {
     recorded("kfl")

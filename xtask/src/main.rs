@@ -27,6 +27,7 @@ cargo xtask COMMAND
   bench [pipeline]     CPU time of reading a capture, alone, with hooks, and beside other tools
   bench large [ARGS]   packets a second, linearity, lanes and memory on a large capture; ARGS go to benches/large.py
   bench hooks          nanoseconds an item of hooks, beside native code and a bare call
+  bench capture        packets a second of each way to capture, as root, in network namespaces of its own
   bench kfl            nanoseconds of filters, beside the cel crate's interpreter
   bench instructions   count the instructions of the main cases and write them to benches/instructions.tsv
   bench --check        count them and fail where a case takes more than 3 % more than is written there
@@ -80,6 +81,7 @@ fn dispatch(words: &[&str]) -> std::result::Result<(), Failure> {
         ["bench"] | ["bench", "pipeline"] => bench::pipeline()?,
         ["bench", "large", args @ ..] => bench::large(args)?,
         ["bench", "hooks"] => bench::hooks()?,
+        ["bench", "capture"] => bench::capture()?,
         ["bench", "kfl"] => bench::kfl()?,
         ["bench", "instructions"] => bench::instructions(false)?,
         ["bench", "--check"] => bench::instructions(true)?,

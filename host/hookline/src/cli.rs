@@ -223,6 +223,9 @@ pub(crate) struct Run {
     /// Let afxdp take frames away on an interface that has an address or the default route: connections over it break.
     #[arg(long)]
     pub(crate) i_know_it_steals: bool,
+    /// Let afxdp give frames the time at which they are read, up to half a millisecond late: the kernel has less to do for each.
+    #[arg(long)]
+    pub(crate) coarse_times: bool,
     /// Memory for frames that were not read yet, in MiB, of all lanes together.
     #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(crate) buffer_mib: u32,

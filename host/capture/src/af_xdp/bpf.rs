@@ -121,6 +121,44 @@ impl SocketMap {
     }
 }
 
+#[repr(C)]
+#[derive(Default)]
+struct TestRun {
+    prog_fd: u32,
+    retval: u32,
+    data_size_in: u32,
+    data_size_out: u32,
+    data_in: u64,
+    data_out: u64,
+    repeat: u32,
+    duration: u32,
+    ctx_size_in: u32,
+    ctx_size_out: u32,
+    ctx_in: u64,
+    ctx_out: u64,
+    flags: u32,
+    cpu: u32,
+    batch_size: u32,
+    _padding: u32,
+}
+const PROG_TEST_RUN: libc::c_int = 10;
+/// `BPF_F_TEST_XDP_LIVE_FRAMES`: what the program redirects is sent.
+const LIVE_FRAMES: u32 = 1 << 1;
+
+/// Runs a program on as many copies of a frame, which go where it redirects them.
+pub(super) fn run_live(program: &OwnedFd, frame: &[u8], repeat: u32) -> Result<(), Failed> {
+    let attributes = TestRun {
+        prog_fd: program.as_raw_fd() as u32,
+        data_size_in: frame.len() as u32,
+        data_in: frame.as_ptr() as u64,
+        repeat,
+        flags: LIVE_FRAMES,
+        batch_size: 64,
+        ..TestRun::default()
+    };
+    bpf("bpf(BPF_PROG_TEST_RUN)", PROG_TEST_RUN, &attributes).map(drop)
+}
+
 /// A program on an interface, until it is dropped.
 pub(super) struct Link {
     _link: OwnedFd,

@@ -28,6 +28,9 @@ pub struct AfXdpOptions {
     pub poll_timeout: Duration,
     /// What is left to the machine: frames that this does not want pass as if nobody captured.
     pub filter: PacketFilter,
+    /// Whether the kernel notes when each frame came, which costs it some hundred nanoseconds; else it is the time at which it is read, up to
+    /// half a millisecond later.
+    pub kernel_times: bool,
     /// Whether to capture on an interface that the machine itself uses: what is captured does not reach it.
     pub steals: bool,
 }
@@ -40,8 +43,41 @@ impl Default for AfXdpOptions {
             memory_bytes: 64 << 20,
             poll_timeout: Duration::from_millis(5),
             filter: PacketFilter::default(),
+            kernel_times: true,
             steals: false,
         }
+    }
+}
+
+/// Sends copies of a frame out of an interface as a network card's driver hands them over, millions a second: for benches.
+pub struct Flood(std::os::fd::OwnedFd);
+
+impl Flood {
+    /// A flood out of interface `name`.
+    ///
+    /// # Errors
+    /// As [`AfXdp::open`].
+    pub fn new(name: &str) -> Result<Self, CaptureError> {
+        let index = interface::index(name)?;
+        let program = bpf::load(&program::sending(index), false);
+        program.map(Self).map_err(|(call, source)| CaptureError::System { name: name.to_owned(), call, source })
+    }
+
+    /// Lets a flood in at interface `name` until it is dropped: a cable's end (veth) takes such frames only while a program is on it.
+    ///
+    /// # Errors
+    /// As [`AfXdp::open`].
+    pub fn let_in(name: &str) -> Result<impl Send + use<>, CaptureError> {
+        let index = interface::index(name)?;
+        attach(&program::passing(), index, false).map_err(|(call, source)| CaptureError::System { name: name.to_owned(), call, source })
+    }
+
+    /// Sends so many copies.
+    ///
+    /// # Errors
+    /// The kernel cannot do it.
+    pub fn send(&self, frame: &[u8], copies: u32) -> Result<(), CaptureError> {
+        bpf::run_live(&self.0, frame, copies).map_err(|(call, source)| CaptureError::System { name: String::new(), call, source })
     }
 }
 
@@ -73,6 +109,7 @@ struct Attached {
 /// One lane's queues of an interface.
 pub struct AfXdp {
     _attached: Arc<Attached>,
+    kernel_times: bool,
     name: Arc<str>,
     sockets: Vec<Socket>,
     /// Chunks that are not the kernel's.
@@ -116,16 +153,17 @@ impl AfXdp {
         };
         let map = SocketMap::new(queues).map_err(system)?;
         let filter = if options.filter.is_empty() { Vec::new() } else { options.filter.program(true, 1) };
-        let code = program::redirecting(map.fd(), &filter);
-        let chunk = if interface::mtu(name).is_some_and(|mtu| mtu > CHUNK_MTU_MAX) { CHUNK_LARGE } else { CHUNK };
-        let plan = Plan { index, queues, lanes, chunk, memory_bytes: options.memory_bytes };
+        let code = program::redirecting(map.fd(), &filter, options.kernel_times);
+        let large = interface::mtu(name).is_some_and(|mtu| mtu > CHUNK_MTU_MAX);
+        let plan = Plan { index, queues, lanes, large, memory_bytes: options.memory_bytes };
         let lanes = plan.open(&map).map_err(system)?;
-        let link = attach(&code, index).map_err(system)?;
+        let link = attach(&code, index, large).map_err(system)?;
         let promiscuous = options.promiscuous.then(|| interface::Promiscuous::new(index)).transpose().map_err(system)?;
         let attached = Arc::new(Attached { _link: link, _map: map, _promiscuous: promiscuous });
         let name: Arc<str> = name.into();
         let lane = |(sockets, free)| Self {
             _attached: Arc::clone(&attached),
+            kernel_times: options.kernel_times,
             name: Arc::clone(&name),
             sockets,
             free,
@@ -165,7 +203,7 @@ impl AfXdp {
                     continue;
                 }
                 count += 1;
-                let at = time(socket, &piece, now);
+                let at = if self.kernel_times { time(socket, &piece, now) } else { now };
                 hand_out(socket.bytes(&piece), at, self.ahead, &mut self.stats, f);
                 socket.give(piece, &mut self.free);
             }
@@ -244,9 +282,9 @@ fn ahead() -> u64 {
     socket::clock(libc::CLOCK_REALTIME).saturating_sub(socket::clock(libc::CLOCK_MONOTONIC))
 }
 
-/// In the driver if it can, else behind it; with frames in several buffers if the kernel knows them.
-fn attach(code: &[program::Insn], index: u32) -> Result<Link, Failed> {
-    let program = bpf::load(code, true).or_else(|_| bpf::load(code, false))?;
+/// In the driver if it can, else behind it; for `large` frames, which lie in several buffers, if the kernel knows them.
+fn attach(code: &[program::Insn], index: u32, large: bool) -> Result<Link, Failed> {
+    let program = bpf::load(code, large).or_else(|_| bpf::load(code, false))?;
     match bpf::attach(&program, index, Mode::Native) {
         Err((_, error)) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => bpf::attach(&program, index, Mode::Generic),
         attached => attached,
@@ -258,7 +296,8 @@ struct Plan {
     index: u32,
     queues: u32,
     lanes: u32,
-    chunk: u32,
+    /// Whether frames are larger than usual.
+    large: bool,
     memory_bytes: usize,
 }
 
@@ -266,15 +305,19 @@ struct Plan {
 type Lane = (Vec<Socket>, Vec<u64>);
 
 impl Plan {
+    fn chunk(&self) -> u32 {
+        if self.large { CHUNK_LARGE } else { CHUNK }
+    }
+
     /// Opens the sockets of every lane: each queue has one, lest its frames pass by.
     fn open(&self, map: &SocketMap) -> Result<Vec<Lane>, Failed> {
-        let chunks = (self.memory_bytes / self.chunk as usize / self.lanes as usize).max(64);
+        let chunks = (self.memory_bytes / self.chunk() as usize / self.lanes as usize).max(64);
         let chunks = u32::try_from(chunks).unwrap_or(u32::MAX / 2).next_power_of_two();
         (0..self.lanes).map(|lane| self.open_lane(lane, chunks, map)).collect()
     }
 
     fn open_lane(&self, lane: u32, chunks: u32, map: &SocketMap) -> Result<Lane, Failed> {
-        let umem = Umem::new(self.chunk, chunks)?;
+        let umem = Umem::new(self.chunk(), chunks)?;
         let mut free: Vec<u64> = umem.addresses().collect();
         let mut sockets: Vec<Socket> = Vec::new();
         for queue in (lane..self.queues).step_by(self.lanes as usize) {
@@ -290,7 +333,7 @@ impl Plan {
         Ok((sockets, free))
     }
 
-    /// The best way that the driver and the kernel know: without copies, then with frames in several chunks, then the plainest.
+    /// The best way that the driver and the kernel know: without copies, else with; large frames in several chunks, else cut by the driver.
     fn bind(&self, umem: &Arc<Umem>, queue: u32, chunks: u32, first: Option<&Socket>) -> Result<Socket, Failed> {
         let binding = |zero_copy, frags| Binding {
             interface: self.index,
@@ -300,8 +343,7 @@ impl Plan {
             zero_copy,
             frags,
         };
-        let ways = [(true, true), (true, false), (false, true)];
-        for (zero_copy, frags) in ways {
+        for (zero_copy, frags) in [(true, self.large), (false, self.large)] {
             match Socket::new(umem, &binding(zero_copy, frags), first) {
                 Err((_, error)) if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EINVAL | libc::EPROTONOSUPPORT)) => {}
                 result => return result,

@@ -62,27 +62,17 @@ const fn call(helper: i32) -> Insn {
     insn(0x85, 0, 0, 0, helper)
 }
 
-/// Frames that `filter` wants (all without one) go to the socket in `map` that stands for their queue.
-pub(super) fn redirecting(map: i32, filter: &[Instruction]) -> Vec<Insn> {
+/// Frames that `filter` wants (all without one) go to the socket in `map` that stands for their queue, with their time before them if wanted.
+pub(super) fn redirecting(map: i32, filter: &[Instruction], times: bool) -> Vec<Insn> {
     let mut code = vec![mov(CTX, 1)];
     let mut not_wanted = Vec::new();
     if !filter.is_empty() {
         translate(filter, &mut code, &mut not_wanted);
     }
+    if times {
+        note_time(&mut code);
+    }
     code.extend([
-        // Room for the time; a driver that has none leaves the frame as it is.
-        mov(1, CTX),
-        mov_imm(2, -(TIME_BYTES as i32)),
-        call(ADJUST_META),
-        insn(0x55, 0, 0, 7, 0),
-        insn(0x61, META, CTX, MD_DATA_META, 0),
-        insn(0x61, 3, CTX, MD_DATA, 0),
-        mov(4, META),
-        insn(0x07, 4, 0, 0, TIME_BYTES as i32),
-        // The verifier wants to see that it is there.
-        insn(0x2d, 4, 3, 2, 0),
-        call(KTIME_GET_NS),
-        insn(0x7b, META, 0, 0, 0),
         insn(0x61, 2, CTX, MD_RX_QUEUE_INDEX, 0),
         insn(0x18, 1, PSEUDO_MAP_FD, 0, map),
         insn(0, 0, 0, 0, 0),
@@ -100,6 +90,36 @@ pub(super) fn redirecting(map: i32, filter: &[Instruction]) -> Vec<Insn> {
         code[at].off = distance(at, pass);
     }
     code
+}
+
+/// Writes the time before the frame.
+fn note_time(code: &mut Vec<Insn>) {
+    code.extend([
+        // Room for it; a driver that has none leaves the frame as it is.
+        mov(1, CTX),
+        mov_imm(2, -(TIME_BYTES as i32)),
+        call(ADJUST_META),
+        insn(0x55, 0, 0, 7, 0),
+        insn(0x61, META, CTX, MD_DATA_META, 0),
+        insn(0x61, 3, CTX, MD_DATA, 0),
+        mov(4, META),
+        insn(0x07, 4, 0, 0, TIME_BYTES as i32),
+        // The verifier wants to see that it is there.
+        insn(0x2d, 4, 3, 2, 0),
+        call(KTIME_GET_NS),
+        insn(0x7b, META, 0, 0, 0),
+    ]);
+}
+
+/// Every frame goes out of an interface.
+pub(super) fn sending(interface: u32) -> Vec<Insn> {
+    const REDIRECT: i32 = 23;
+    vec![mov_imm(1, interface as i32), mov_imm(2, 0), call(REDIRECT), insn(0x95, 0, 0, 0, 0)]
+}
+
+/// Every frame goes its way.
+pub(super) fn passing() -> Vec<Insn> {
+    vec![mov_imm(0, XDP_PASS), insn(0x95, 0, 0, 0, 0)]
 }
 
 /// From the instruction after `from` to `to`; the kernel refuses a program that is too long for it.
@@ -219,14 +239,14 @@ mod tests {
             vlans: Some([7].into()),
             tunnel_ports: &[4789],
         };
-        let code = redirecting(3, &filter.program(true, 1));
+        let code = redirecting(3, &filter.program(true, 1), true);
         for (at, i) in code.iter().enumerate() {
             let jumps = i.op & 0x07 == 0x05 && ![0x85, 0x95].contains(&i.op) || i.op & 0x07 == 0x06;
             let to = at as i64 + 1 + i64::from(i.off);
             assert!(!jumps || (to > at as i64 && to < code.len() as i64), "{at}: {i:?}");
         }
         assert_eq!(code.iter().filter(|i| i.op == 0x95).count(), 2);
-        assert_eq!(redirecting(3, &[]).len(), 18);
+        assert_eq!([true, false].map(|times| redirecting(3, &[], times).len()), [18, 7]);
     }
 
     #[test]

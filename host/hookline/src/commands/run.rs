@@ -134,8 +134,13 @@ fn explain(only: &Filter, in_kernel: &PacketFilter) -> String {
 fn open(args: &Run, filter: &PacketFilter) -> anyhow::Result<Vec<Box<dyn PacketSource>>> {
     let (lanes, memory) = (args.lanes.lanes, (args.buffer_mib as usize) << 20);
     if args.mode == Mode::Afxdp {
-        let options =
-            AfXdpOptions { memory_bytes: memory, filter: filter.clone(), steals: args.i_know_it_steals, ..AfXdpOptions::default() };
+        let options = AfXdpOptions {
+            memory_bytes: memory,
+            filter: filter.clone(),
+            kernel_times: !args.coarse_times,
+            steals: args.i_know_it_steals,
+            ..AfXdpOptions::default()
+        };
         let sources = AfXdp::open(&args.interface, lanes.into(), &options).map_err(error::capture)?;
         return Ok(sources.into_iter().map(|source| Box::new(source) as Box<dyn PacketSource>).collect());
     }
