@@ -22,7 +22,7 @@ pub(crate) fn index(name: &str) -> Result<u32, CaptureError> {
 }
 
 /// The names of all interfaces.
-fn names() -> Vec<String> {
+pub(crate) fn names() -> Vec<String> {
     let mut names = Vec::new();
     // SAFETY: no arguments. The result is null or a list that ends with index 0, which is ours to free.
     let list = unsafe { libc::if_nameindex() };
@@ -94,6 +94,17 @@ unsafe fn address(addr: *const libc::sockaddr) -> Option<String> {
             _ => None,
         }
     }
+}
+
+/// Whether its frames begin with an Ethernet header, and are other machines' too: loopback's are not.
+pub(crate) fn is_ethernet(name: &str) -> bool {
+    const ARPHRD_ETHER: u16 = 1;
+    let Ok(socket) = any_socket() else { return false };
+    let mut request = request_for(name);
+    // SAFETY: the call reads and writes one ifreq, which lives through it.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFHWADDR, &raw mut request) };
+    // SAFETY: that call has filled in this member, plain integers.
+    result == 0 && unsafe { request.ifr_ifru.ifru_hwaddr.sa_family } == ARPHRD_ETHER
 }
 
 /// The largest packet that it carries.

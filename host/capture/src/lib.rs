@@ -10,6 +10,8 @@
 pub mod af_xdp;
 #[cfg(target_os = "linux")]
 pub mod afpacket;
+#[cfg(target_os = "linux")]
+pub mod doctor;
 mod error;
 pub mod file;
 mod filter;

@@ -27,6 +27,9 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  hookline run -i eth0 --plugins ./hooks\n  \
                             hookline run -i eth0 --kfl 'http and dst.port == 8080'")]
     Run(Run),
+    /// Say what this machine lets hookline do: kernel, rights, and how each interface can be captured from.
+    #[command(after_help = "Example:\n  hookline doctor -i eth0")]
+    Doctor(Doctor),
     /// Read a capture file and print its items.
     #[command(after_help = "Example:\n  hookline read a.pcap --kfl 'http and response.status == 500' --format ndjson")]
     Read(Read),
@@ -66,6 +69,13 @@ pub(crate) struct Logs {
     pub(crate) follow: bool,
     #[command(flatten)]
     pub(crate) api: ApiArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// Only this interface; exit code 1 if it cannot be captured from.
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) interface: Option<String>,
 }
 
 #[derive(Args, Debug)]

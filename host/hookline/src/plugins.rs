@@ -10,7 +10,7 @@ use std::{
     collections::BTreeMap,
     fmt::Write as _,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 /// What a host is made with.
@@ -32,6 +32,27 @@ pub(crate) struct Setup<'a> {
     pub(crate) packets: Option<Arc<dyn Packets>>,
     /// Whether plugins' instructions are counted.
     pub(crate) fuel: bool,
+}
+
+/// Whoever runs a plugin by hand is bound by no site's policy.
+static NO_POLICY: LazyLock<Policy> = LazyLock::new(Policy::default);
+
+impl<'a> Setup<'a> {
+    /// For a capture file: nothing is kept, nothing is asked of servers.
+    pub(crate) fn on_file(filters: &'a Settings) -> Self {
+        Self {
+            env: &[],
+            node: FILE_NODE,
+            replay: true,
+            now: Timestamp(0),
+            filters,
+            policy: &NO_POLICY,
+            data: None,
+            fetch: None,
+            packets: None,
+            fuel: false,
+        }
+    }
 }
 
 /// A host without plugins.
@@ -164,8 +185,7 @@ impl FileHooks {
         let (delivery, emitter) = Delivery::start(&runtime, None, true, Arc::new(to_stderr), Box::new(|_| {}))?;
         let outlet = Outlet { event: emitter.or_show(args.dry_run), line: |line: LogLine| eprintln!("{}: {}", line.plugin, line.text) };
         let fetch = Some(delivery.fetcher(&runtime));
-        let setup =
-            Setup { env: &args.env, node, replay: true, now: Timestamp(0), filters, policy, data: None, fetch, packets: None, fuel: false };
+        let setup = Setup { env: &args.env, node, policy, fetch, ..Setup::on_file(filters) };
         let host = host(&setup, Arc::new(outlet))?;
         delivery.report_to(&host);
         load_folder(&host, dir)?;

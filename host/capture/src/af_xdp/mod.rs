@@ -49,6 +49,18 @@ impl Default for AfXdpOptions {
     }
 }
 
+/// Whether the kernel has AF_XDP, and lets us have it.
+///
+/// # Errors
+/// Which call fails, and why.
+pub(crate) fn is_there() -> Result<(), String> {
+    let try_both = || {
+        socket::probe()?;
+        SocketMap::new(1)
+    };
+    try_both().map(drop).map_err(|(call, error)| format!("{call}: {error}"))
+}
+
 /// Sends copies of a frame out of an interface as a network card's driver hands them over, millions a second: for benches.
 pub struct Flood(std::os::fd::OwnedFd);
 
@@ -134,6 +146,7 @@ impl AfXdp {
     /// machine itself uses it), [`CaptureError::System`].
     pub fn open(name: &str, lanes: u32, options: &AfXdpOptions) -> Result<Vec<Self>, CaptureError> {
         let index = interface::index(name)?;
+        Self::takes(name)?;
         let unsupported = |what: String| CaptureError::UnsupportedInterface { name: name.to_owned(), what };
         if !options.steals
             && let Some(use_of) = interface::use_of(name)
@@ -175,6 +188,19 @@ impl AfXdp {
             stats: SourceStats::default(),
         };
         Ok(lanes.into_iter().map(lane).collect())
+    }
+
+    /// Whether frames of an interface can be read: they must begin with an Ethernet header.
+    ///
+    /// # Errors
+    /// [`CaptureError::UnsupportedInterface`], or there is none of this name.
+    pub(crate) fn takes(name: &str) -> Result<(), CaptureError> {
+        interface::index(name)?;
+        if interface::is_ethernet(name) {
+            return Ok(());
+        }
+        let what = "its frames do not begin with an Ethernet header: capture by --mode afpacket".to_owned();
+        Err(CaptureError::UnsupportedInterface { name: name.to_owned(), what })
     }
 
     /// Whether the driver writes right into our memory.

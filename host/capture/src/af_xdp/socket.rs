@@ -333,6 +333,16 @@ impl Socket {
     }
 }
 
+/// Whether there can be a socket at all.
+pub(super) fn probe() -> Result<(), Failed> {
+    // SAFETY: no pointers are passed.
+    let fd = unsafe { libc::socket(libc::AF_XDP, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
+    check("socket(AF_XDP)", fd)?;
+    // SAFETY: the kernel just gave us this descriptor, and nobody else has it.
+    drop(unsafe { OwnedFd::from_raw_fd(fd) });
+    Ok(())
+}
+
 fn set<T: Copy>(socket: &OwnedFd, call: &'static str, option: libc::c_int, value: &T) -> Result<(), Failed> {
     let len = size_of::<T>() as libc::socklen_t;
     // SAFETY: pointer and length are those of `value`, which lives through the call; the kernel only reads it.

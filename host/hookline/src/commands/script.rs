@@ -19,7 +19,7 @@ use hookline_capture::{
     afpacket::{AfPacket, AfPacketOptions},
     file::FileSource,
 };
-use hookline_hooks::{Code, LogLevel, LogLine, Manifest, Policy, read_plugin};
+use hookline_hooks::{Code, LogLevel, LogLine, Manifest, read_plugin};
 use hookline_item::Timestamp;
 use std::sync::{Arc, atomic::AtomicBool};
 
@@ -38,21 +38,10 @@ pub(crate) fn run(args: &ScriptRun, config: &Config) -> anyhow::Result<()> {
     };
     let node = if replay { FILE_NODE.to_owned() } else { plugins::node_name(None) };
     let now = if replay { Timestamp(0) } else { wall_clock() };
-    let host = plugins::host(
-        &Setup {
-            env: &args.env,
-            node: &node,
-            replay,
-            now,
-            filters: &config.settings(&args.macros)?,
-            policy: &Policy::default(),
-            data: None,
-            fetch: Some(delivery.fetcher(&runtime)),
-            packets: None,
-            fuel: false,
-        },
-        Arc::new(outlet),
-    )?;
+    let filters = config.settings(&args.macros)?;
+    let fetch = Some(delivery.fetcher(&runtime));
+    let setup = Setup { env: &args.env, node: &node, replay, now, fetch, ..Setup::on_file(&filters) };
+    let host = plugins::host(&setup, Arc::new(outlet))?;
     delivery.report_to(&host);
     // Who runs a script by hand trusts it with what it is given.
     host.load(&name_of(&args.file), code, Manifest::trusted())?;

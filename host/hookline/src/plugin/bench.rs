@@ -11,8 +11,7 @@ use crate::{
     session::Session,
 };
 use hookline_capture::file::FileSource;
-use hookline_hooks::{PluginStatus, Policy, read_plugin};
-use hookline_item::Timestamp;
+use hookline_hooks::{PluginStatus, read_plugin};
 use serde_json::json;
 use std::{
     io::Write as _,
@@ -26,18 +25,7 @@ pub(crate) fn run(args: &PluginBench, config: &Config) -> anyhow::Result<()> {
     let filters = config.settings(&MacroArgs::default())?;
     // What it says goes nowhere: the sinks' cost is not the plugin's.
     let outlet = Outlet { event: |_| true, line: |_| {} };
-    let setup = Setup {
-        env: &args.env,
-        node: FILE_NODE,
-        replay: true,
-        now: Timestamp(0),
-        filters: &filters,
-        policy: &Policy::default(),
-        data: None,
-        fetch: None,
-        packets: None,
-        fuel: args.fuel,
-    };
+    let setup = Setup { env: &args.env, fuel: args.fuel, ..Setup::on_file(&filters) };
     let host = host(&setup, Arc::new(outlet))?;
     host.load(&name_of(&args.file), code, manifest)?;
     let (started, mut passes) = (Instant::now(), 0u64);

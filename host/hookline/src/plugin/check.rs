@@ -5,31 +5,17 @@ use crate::{
     config::Config,
     error::usage,
     plugin::name_of,
-    plugins::{FILE_NODE, Outlet, Setup, host},
+    plugins::{Outlet, Setup, host},
 };
 use hookline_hooks::{LogLine, PluginStatus, read_plugin};
-use hookline_item::Timestamp;
 use std::{io::Write as _, path::Path, sync::Arc};
 
 pub(crate) fn run(file: &Path, json: bool, config: &Config) -> anyhow::Result<()> {
     let (code, manifest) = read_plugin(file).map_err(usage)?;
     let grants = manifest.grants.clone();
     let outlet = Outlet { event: |_| true, line: |line: LogLine| eprintln!("{}: {}", line.plugin, line.text) };
-    let host = host(
-        &Setup {
-            env: &[],
-            node: FILE_NODE,
-            replay: true,
-            now: Timestamp(0),
-            filters: &config.settings(&MacroArgs::default())?,
-            policy: &config.policy,
-            data: None,
-            fetch: None,
-            packets: None,
-            fuel: false,
-        },
-        Arc::new(outlet),
-    )?;
+    let filters = config.settings(&MacroArgs::default())?;
+    let host = host(&Setup { policy: &config.policy, ..Setup::on_file(&filters) }, Arc::new(outlet))?;
     host.load(&name_of(file), code, manifest)?;
     let Some(status) = host.status().pop() else { anyhow::bail!("the plugin is gone") };
     host.finish();
@@ -41,8 +27,13 @@ pub(crate) fn run(file: &Path, json: bool, config: &Config) -> anyhow::Result<()
     for (action, destinations) in &grants.actions {
         writeln!(out, "may ask for   {action} to {}", destinations.join(", "))?;
     }
-    if !grants.env.is_empty() {
-        writeln!(out, "may read      env {}", grants.env.join(", "))?;
+    for (what, patterns) in [("may read      env", &grants.env), ("may ask      ", &grants.http), ("may talk of  ", &grants.messages)] {
+        if !patterns.is_empty() {
+            writeln!(out, "{what} {}", patterns.join(", "))?;
+        }
+    }
+    if grants.packets {
+        writeln!(out, "may have      packets, unmasked")?;
     }
     Ok(())
 }

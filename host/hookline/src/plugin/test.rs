@@ -13,7 +13,7 @@ use crate::{
 use anyhow::Context as _;
 use hookline_bus::Event;
 use hookline_capture::file::FileSource;
-use hookline_hooks::{HookHost, LogLine, PluginStatus, Policy, Reproduced, read_plugin};
+use hookline_hooks::{HookHost, LogLine, PluginStatus, Reproduced, read_plugin};
 use hookline_item::Timestamp;
 use serde_json::{Map, Value};
 use std::{
@@ -114,21 +114,7 @@ where
     L: Fn(LogLine) + Send + Sync + 'static,
 {
     let filters = config.settings(&MacroArgs::default())?;
-    host(
-        &Setup {
-            env,
-            node: FILE_NODE,
-            replay: true,
-            now: Timestamp(0),
-            filters: &filters,
-            policy: &Policy::default(),
-            data: None,
-            fetch: None,
-            packets: None,
-            fuel: false,
-        },
-        Arc::new(outlet),
-    )
+    host(&Setup { env, ..Setup::on_file(&filters) }, Arc::new(outlet))
 }
 
 fn feed(host: &HookHost, case: &Case) -> anyhow::Result<()> {

@@ -306,6 +306,27 @@ fn every_way_to_capture_gives_the_items_of_the_file() {
 }
 
 #[test]
+fn the_doctor_says_what_works() {
+    let all = hookline(&["doctor"]);
+    assert_eq!(all.code, Some(0), "{}", all.err);
+    assert!(all.out.contains("kernel        Linux ") && all.out.contains("interface     lo, MTU 65536"), "{}", all.out);
+    assert!(all.out.contains("CAP_NET_RAW") && all.out.contains("captured frames do not reach the machine"), "{}", all.out);
+    let lo = hookline(&["doctor", "-i", "lo"]);
+    assert_eq!(lo.code, Some(i32::from(!may_capture())), "{}", lo.err);
+    assert_eq!(lo.out.matches("interface ").count(), 1);
+    let none = hookline(&["doctor", "-i", "nowhere"]);
+    assert!(none.code == Some(1) && none.err.contains("there is no interface nowhere"), "{:?} {}", none.code, none.err);
+    if !may_capture() {
+        return;
+    }
+    let cable = Cable::new("doctor");
+    let doctor = ["netns", "exec", &cable.0[1], env!("CARGO_BIN_EXE_hookline"), "doctor", "-i", "vb"];
+    let out = std::process::Command::new("ip").args(doctor).output().unwrap();
+    let out = String::from_utf8_lossy(&out.stdout);
+    assert!(out.contains("  afpacket    works\n  afxdp       works\n"), "{out}");
+}
+
+#[test]
 fn afxdp_does_not_take_the_machines_own_interface() {
     if !may_capture() {
         return;
