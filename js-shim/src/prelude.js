@@ -315,7 +315,10 @@
       native.action('webhook', JSON.stringify({ method: text(method), url: text(url), body: text(body), headers: headers || {} }));
     },
   });
-  define('emit', (subject, object) => native.publish(text(subject), JSON.stringify(object === undefined ? null : object)));
+  const emit = (subject, object) => native.publish(text(subject), JSON.stringify(object === undefined ? null : object));
+  // Any action by its name, as for a destination of the site's configuration.
+  emit.action = (kind, args) => native.action(text(kind), JSON.stringify(args === undefined ? {} : args));
+  define('emit', emit);
 
   // ---- kfl ----
 

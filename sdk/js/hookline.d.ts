@@ -154,6 +154,10 @@ declare global {
 
   /** Publishes a result under the plugin's own subject. */
   function emit(subject: string, object: any): void;
+  namespace emit {
+    /** Asks for any action: `emit.action("slack", { destination: "ops", text: "…" })`. */
+    function action(kind: string, args: object): void;
+  }
   /** Timers are looked at once a second. */
   function setTimeout(callback: (...args: any[]) => void, ms?: number, ...args: any[]): number;
   function setInterval(callback: (...args: any[]) => void, ms?: number, ...args: any[]): number;

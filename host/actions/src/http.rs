@@ -3,7 +3,7 @@
 //! Redirects are not followed: a plugin's grant names a host, and another host's `Location` must not widen it. Nothing here retries;
 //! what failed is sorted into an [`Outcome`].
 
-use crate::{Action, Clock, Handling, Outcome};
+use crate::{Action, Clock, Destinations, Handling, Outcome, Setup};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use hookline_bus::Event;
@@ -22,6 +22,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::{
     error::Error,
     fmt,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 use tokio::time::{Instant, timeout_at};
@@ -145,6 +146,18 @@ pub(crate) struct HttpAction {
     pub(crate) build: fn(&Event) -> Result<Request<Full<Bytes>>, Outcome>,
     /// Judges the answer.
     pub(crate) sort: fn(&Answer, &Redacted) -> Outcome,
+    destinations: Arc<Destinations>,
+}
+
+impl HttpAction {
+    pub(crate) fn new(
+        name: &'static str,
+        setup: &Setup,
+        build: fn(&Event) -> Result<Request<Full<Bytes>>, Outcome>,
+        sort: fn(&Answer, &Redacted) -> Outcome,
+    ) -> Self {
+        Self { name, client: setup.client.clone(), build, sort, destinations: Arc::clone(&setup.destinations) }
+    }
 }
 
 impl Action for HttpAction {
@@ -153,7 +166,8 @@ impl Action for HttpAction {
     }
 
     fn handle<'a>(&'a self, event: &'a Event) -> Handling<'a> {
-        Box::pin(self.client.deliver((self.build)(event), self.sort))
+        let request = self.destinations.resolve(event, self.name).and_then(|event| (self.build)(&event));
+        Box::pin(self.client.deliver(request, self.sort))
     }
 }
 
@@ -317,7 +331,11 @@ mod tests {
             };
             answer.outcome(&shown)
         };
-        assert_eq!(outcome(204, None), Outcome::Delivered(String::new()));
+        assert_eq!(
+            outcome(204, None),
+            Outcome::Delivered("Cannot POST /secret".into()),
+            "what the sink says is for the plugin that asked, and for nobody else"
+        );
         assert!(matches!(outcome(302, None), Outcome::Misconfigured(_)));
         assert!(matches!(outcome(404, None), Outcome::Permanent(reason) if reason == "http://h/…: answered 404 Not Found"));
         assert!(matches!(outcome(408, Some("5")), Outcome::Retry { after: None, .. }));

@@ -10,17 +10,21 @@
 
 mod action;
 mod clock;
+mod destinations;
 mod elastic;
 pub mod http;
 mod influxdb;
 pub mod log;
 mod registry;
+mod routes;
 pub mod runner;
 mod slack;
 mod webhook;
 
 pub use action::{Action, Handling, Outcome};
 pub use clock::{Clock, wall_clock};
+pub use destinations::{Destination, Destinations};
 pub use log::LineSink;
-pub use registry::{Setup, registry};
+pub use registry::{NAMES, Setup, registry};
+pub use routes::{Alert, Route, Routes, Severity};
 pub use runner::{ActionStatus, LastError, OnSettled, Runner, RunnerConfig, RunnerHandle, Settled};

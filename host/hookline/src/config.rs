@@ -1,6 +1,7 @@
 //! The configuration file: what a site says once instead of at each command. The command line adds to it.
 
 use crate::{cli::MacroArgs, error::usage};
+use hookline_actions::{Destinations, Route, Routes};
 use hookline_hooks::Policy;
 use hookline_kfl::Settings;
 use serde::Deserialize;
@@ -20,6 +21,10 @@ pub(crate) struct Config {
     filters: Filters,
     /// What plugins may be granted at most.
     pub(crate) policy: Policy,
+    /// Places that actions and alerts are sent to, by name.
+    destinations: Destinations,
+    /// Which alerts are sent where.
+    alerts: Vec<Route>,
 }
 
 /// `[filters]`
@@ -44,6 +49,11 @@ enum Compat {
 }
 
 impl Config {
+    /// Which alerts are sent where, and the places that events may name.
+    pub(crate) fn routes(&self) -> Routes {
+        Routes { destinations: self.destinations.clone(), routes: self.alerts.clone() }
+    }
+
     /// The file that is named; else the default one, if it is there; else what holds without any.
     ///
     /// # Errors

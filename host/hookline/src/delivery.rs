@@ -1,8 +1,8 @@
 //! From what plugins emit to what workers did: a bounded queue, a thread that publishes to the bus, and the runner.
 
-use crate::fetcher::Fetcher;
+use crate::{error::usage, fetcher::Fetcher};
 use anyhow::Context as _;
-use hookline_actions::{ActionStatus, OnSettled, RunnerConfig, RunnerHandle, Setup, http, registry};
+use hookline_actions::{ActionStatus, OnSettled, Routes, RunnerConfig, RunnerHandle, Setup, http, registry};
 use hookline_bus::{Bus, EmbeddedBus, Event, Limits};
 use hookline_hooks::{Fetch, HookHost, Reporter, Settled};
 use hookline_item::Timestamp;
@@ -82,18 +82,20 @@ impl Delivery {
         folder: Option<&Path>,
         waits: bool,
         lines: Arc<dyn hookline_actions::LineSink>,
+        routes: Routes,
         watch: Watch,
     ) -> anyhow::Result<(Self, Emitter)> {
+        routes.check().map_err(|e| usage(format!("the configuration: {e}")))?;
         let file = folder.map(|f| f.join("events.sqlite"));
         let bus: Arc<dyn Bus> = Arc::new(EmbeddedBus::open(file.as_deref(), Limits::default()).context("cannot open the event queue")?);
         let (sender, receiver) = sync_channel(QUEUE);
         let refused = Arc::new(AtomicU64::new(0));
         let publisher = {
-            let (bus, refused) = (Arc::clone(&bus), Arc::clone(&refused));
-            std::thread::Builder::new().name("publisher".into()).spawn(move || publish(&receiver, &*bus, &refused, &watch))?
+            let (bus, refused, routes) = (Arc::clone(&bus), Arc::clone(&refused), routes.clone());
+            std::thread::Builder::new().name("publisher".into()).spawn(move || publish(&receiver, &*bus, &refused, &routes, &watch))?
         };
         let client = http::Client::new(http::Timeouts::default(), hookline_actions::wall_clock());
-        let setup = Setup { client: client.clone(), lines };
+        let setup = Setup { client: client.clone(), lines, destinations: Arc::new(routes.destinations) };
         let reporter = Arc::<OnceLock<Reporter>>::default();
         let config = RunnerConfig { on_settled: Some(tell(Arc::clone(&reporter))), ..RunnerConfig::default() };
         let guard = runtime.enter();
@@ -163,11 +165,13 @@ fn tell(reporter: Arc<OnceLock<Reporter>>) -> OnSettled {
 }
 
 /// Publishes what comes until the last emitter is gone.
-fn publish(receiver: &Receiver<Event>, bus: &dyn Bus, refused: &AtomicU64, watch: &Watch) {
+fn publish(receiver: &Receiver<Event>, bus: &dyn Bus, refused: &AtomicU64, routes: &Routes, watch: &Watch) {
     while let Ok(first) = receiver.recv() {
         let mut batch = vec![first];
         batch.extend(receiver.try_iter().take(BATCH - 1));
         batch.iter().for_each(watch);
+        let routed: Vec<Event> = batch.iter().flat_map(|event| routes.actions(event)).collect();
+        batch.extend(routed);
         match bus.publish(&batch, wall_clock()) {
             Ok(published) => drop(refused.fetch_add(published.refused(), Ordering::Relaxed)),
             Err(error) => {

@@ -1,6 +1,6 @@
 //! Makes the hook host out of what the command line says.
 
-use crate::{cli::PluginArgs, delivery::Delivery, embedded, error::usage, fields};
+use crate::{cli::PluginArgs, config::Config, delivery::Delivery, embedded, error::usage, fields};
 use hookline_actions::ActionStatus;
 use hookline_bus::Event;
 use hookline_hooks::{Change, Fetch, Folder, HookHost, LogLine, Options, Outbox, Packets, PluginStatus, Policy};
@@ -176,16 +176,16 @@ pub(crate) struct FileHooks {
 
 impl FileHooks {
     /// Loads the plugins of `dir`. Their logs and alerts go to standard error: standard output has the items.
-    pub(crate) fn start(dir: &Path, args: &PluginArgs, node: &str, filters: &Settings, policy: &Policy) -> anyhow::Result<Self> {
+    pub(crate) fn start(dir: &Path, args: &PluginArgs, node: &str, filters: &Settings, config: &Config) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let to_stderr = |line: &str| {
             eprintln!("{line}");
             Ok(())
         };
-        let (delivery, emitter) = Delivery::start(&runtime, None, true, Arc::new(to_stderr), Box::new(|_| {}))?;
+        let (delivery, emitter) = Delivery::start(&runtime, None, true, Arc::new(to_stderr), config.routes(), Box::new(|_| {}))?;
         let outlet = Outlet { event: emitter.or_show(args.dry_run), line: |line: LogLine| eprintln!("{}: {}", line.plugin, line.text) };
         let fetch = Some(delivery.fetcher(&runtime));
-        let setup = Setup { env: &args.env, node, policy, fetch, ..Setup::on_file(filters) };
+        let setup = Setup { env: &args.env, node, policy: &config.policy, fetch, ..Setup::on_file(filters) };
         let host = host(&setup, Arc::new(outlet))?;
         delivery.report_to(&host);
         load_folder(&host, dir)?;

@@ -8,7 +8,7 @@ use crate::{
     plugins::{self, Outlet, Setup},
 };
 use anyhow::Context as _;
-use hookline_actions::ActionStatus;
+use hookline_actions::{ActionStatus, Routes};
 use hookline_bus::Event;
 use hookline_hooks::{Change, Fetch, Folder, HookHost, LogLevel, LogLine, Packets, Policy, Watch};
 use hookline_item::{Item, Timestamp};
@@ -65,6 +65,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) filters: &'a Settings,
     /// What plugins may be granted at most.
     pub(crate) policy: &'a Policy,
+    /// Which alerts are sent where.
+    pub(crate) routes: Routes,
     /// What is captured, for people.
     pub(crate) source: String,
     /// Plain text with the counters of the stages before the plugins.
@@ -94,7 +96,7 @@ impl Service {
             let watch = move |event: &Event| {
                 let _ = writer.event(event);
             };
-            Delivery::start(&runtime, folder, parts.replay, lines, Box::new(watch))?
+            Delivery::start(&runtime, folder, parts.replay, lines, parts.routes.clone(), Box::new(watch))?
         };
         let host = make_host(parts, &console, emitter, delivery.fetcher(&runtime), ring.clone())?;
         delivery.report_to(&host);

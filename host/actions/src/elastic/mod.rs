@@ -7,13 +7,19 @@
 mod request;
 
 use crate::{
-    Outcome,
-    http::{Answer, Client, HttpAction, Redacted},
+    Alert, Outcome, Setup,
+    http::{Answer, HttpAction, Redacted},
 };
+use serde_json::{Map, Value};
 
-/// The Elasticsearch action, which sends through `client`.
-pub(crate) fn action(client: Client) -> HttpAction {
-    HttpAction { name: "elastic", client, build: request::build, sort }
+/// The Elasticsearch action, which sends through the client of `setup`.
+pub(crate) fn action(setup: &Setup) -> HttpAction {
+    HttpAction::new("elastic", setup, request::build, sort)
+}
+
+/// The alert as a document, as events are published.
+pub(crate) fn of_alert(alert: &Alert<'_>) -> Map<String, Value> {
+    Map::from_iter([("document".to_owned(), alert.to_cloud_event())])
 }
 
 fn sort(answer: &Answer, shown: &Redacted) -> Outcome {

@@ -8,13 +8,20 @@
 mod request;
 
 use crate::{
-    Outcome,
-    http::{Answer, Client, HttpAction, Redacted},
+    Alert, Outcome, Setup,
+    http::{Answer, HttpAction, Redacted},
 };
+use serde_json::{Map, Value, json};
 
-/// The InfluxDB action, which sends through `client`.
-pub(crate) fn action(client: Client) -> HttpAction {
-    HttpAction { name: "influxdb", client, build: request::build, sort }
+/// The InfluxDB action, which sends through the client of `setup`.
+pub(crate) fn action(setup: &Setup) -> HttpAction {
+    HttpAction::new("influxdb", setup, request::build, sort)
+}
+
+/// One point: that there was an alert, by plugin and severity.
+pub(crate) fn of_alert(alert: &Alert<'_>) -> Map<String, Value> {
+    let tags = json!({ "plugin": alert.event.plugin, "severity": alert.severity.name(), "node": alert.event.node });
+    Map::from_iter([("measurement".to_owned(), "alerts".into()), ("fields".to_owned(), json!({ "count": 1 })), ("tags".to_owned(), tags)])
 }
 
 /// A wrong token and an unknown bucket are for whoever set it up.

@@ -256,7 +256,7 @@ const OK: Says = AndCloses("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: 
 /// Delivers one event to the server with the real actions; returns the bus and the action's status.
 async fn deliver(action: &'static str, server: &Server, repeat: usize) -> (Arc<EmbeddedBus>, ActionStatus) {
     let timeouts = Timeouts { connect: Duration::from_secs(5), request: Duration::from_millis(300) };
-    let setup = Setup { client: Client::new(timeouts, wall_clock()), lines: Arc::new(|_: &str| Ok(())) };
+    let setup = Setup { client: Client::new(timeouts, wall_clock()), lines: Arc::new(|_: &str| Ok(())), destinations: Arc::default() };
     let config = RunnerConfig { attempts_max: 3, backoff_base: Duration::from_millis(2), ..RunnerConfig::default() };
     let (bus, now) = (bus(None), wall_clock()());
     let handle = Runner::start(bus.clone(), config, registry(&setup)).unwrap();
@@ -347,7 +347,7 @@ async fn alerts_go_to_the_log_and_failed_lines_again() {
         sink.lock().unwrap().push(line.to_owned());
         Ok(())
     };
-    let setup = Setup { client: Client::new(Timeouts::default(), tokio_clock()), lines: Arc::new(write) };
+    let setup = Setup { client: Client::new(Timeouts::default(), tokio_clock()), lines: Arc::new(write), destinations: Arc::default() };
     let bus = bus(None);
     let handle = Runner::start(bus.clone(), RunnerConfig { clock: tokio_clock(), ..RunnerConfig::default() }, registry(&setup)).unwrap();
     let alert = Event { kind: Kind::Alert, ..event("a", "", serde_json::json!({"severity": "info", "title": "T"})) };

@@ -7,13 +7,26 @@
 mod request;
 
 use crate::{
-    Outcome,
-    http::{Answer, Client, HttpAction, Redacted},
+    Alert, Outcome, Setup, Severity,
+    http::{Answer, HttpAction, Redacted},
 };
+use serde_json::{Map, Value};
 
-/// The Slack action, which sends through `client`.
-pub(crate) fn action(client: Client) -> HttpAction {
-    HttpAction { name: "slack", client, build: request::build, sort }
+/// The Slack action, which sends through the client of `setup`.
+pub(crate) fn action(setup: &Setup) -> HttpAction {
+    HttpAction::new("slack", setup, request::build, sort)
+}
+
+/// A message in the colour of the alert's severity.
+pub(crate) fn of_alert(alert: &Alert<'_>) -> Map<String, Value> {
+    let color = match alert.severity {
+        Severity::Info => "good",
+        Severity::Warning => "warning",
+        Severity::Critical => "danger",
+    };
+    let pretext = format!("[{}] {} ({} on {})", alert.severity.name(), alert.title, alert.event.plugin, alert.event.node);
+    let texts = [("pretext", pretext), ("text", alert.text.clone()), ("color", color.to_owned())];
+    texts.into_iter().map(|(name, text)| (name.to_owned(), text.into())).collect()
 }
 
 /// Words that mean that the webhook or its channel has to be looked after
@@ -61,7 +74,7 @@ mod tests {
                 &shown,
             )
         };
-        assert_eq!(outcome(200, "ok"), Outcome::Delivered(String::new()));
+        assert_eq!(outcome(200, "ok"), Outcome::Delivered("ok".into()));
         assert_eq!(outcome(400, "invalid_payload"), Outcome::Permanent("https://hooks.slack.com/…: Slack answered invalid_payload".into()));
         assert!(matches!(outcome(404, "no_service\n"), Outcome::Misconfigured(_)));
         assert!(matches!(outcome(410, "channel_is_archived"), Outcome::Misconfigured(_)));

@@ -5,9 +5,20 @@
 
 mod request;
 
-use crate::http::{Answer, Client, HttpAction};
+use crate::{
+    Alert, Setup,
+    http::{Answer, HttpAction},
+};
+use serde_json::{Map, Value, json};
 
-/// The webhook action, which sends through `client`.
-pub(crate) fn action(client: Client) -> HttpAction {
-    HttpAction { name: "webhook", client, build: request::build, sort: Answer::outcome }
+/// The webhook action, which sends through the client of `setup`.
+pub(crate) fn action(setup: &Setup) -> HttpAction {
+    HttpAction::new("webhook", setup, request::build, Answer::outcome)
+}
+
+/// A POST of the alert, as events are published.
+pub(crate) fn of_alert(alert: &Alert<'_>) -> Map<String, Value> {
+    let headers = json!({ "Content-Type": "application/cloudevents+json" });
+    let body = alert.to_cloud_event().to_string();
+    Map::from_iter([("method".to_owned(), "POST".into()), ("headers".to_owned(), headers), ("body".to_owned(), body.into())])
 }

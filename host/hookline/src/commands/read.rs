@@ -32,8 +32,7 @@ pub(crate) fn run(args: &Read, config: &Config) -> anyhow::Result<()> {
     }
     let sources = open(args, &filter)?;
     let node = args.plugins.node.as_deref().unwrap_or(FILE_NODE);
-    let hooks =
-        args.plugins.plugins.as_deref().map(|dir| FileHooks::start(dir, &args.plugins, node, &settings, &config.policy)).transpose()?;
+    let hooks = args.plugins.plugins.as_deref().map(|dir| FileHooks::start(dir, &args.plugins, node, &settings, config)).transpose()?;
     if let Some(hooks) = hooks.as_ref().filter(|_| args.plugins.explain_filters) {
         eprint!("{}", explain_filters(&hooks.host, &settings));
     }

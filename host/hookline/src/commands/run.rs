@@ -51,6 +51,7 @@ pub(crate) fn run(args: &Run, config: &Config) -> anyhow::Result<()> {
         replay: false,
         filters: &filters,
         policy: &config.policy,
+        routes: config.routes(),
         source: format!("interface {}", args.interface),
         metrics: Arc::new(move || rendered.render()),
     };

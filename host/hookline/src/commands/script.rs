@@ -31,7 +31,7 @@ pub(crate) fn run(args: &ScriptRun, config: &Config) -> anyhow::Result<()> {
     let limits = args.dissect.limits(None)?;
     let replay = args.read.is_some();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let (delivery, emitter) = Delivery::start(&runtime, None, replay, Arc::new(line_sink), Box::new(|_| {}))?;
+    let (delivery, emitter) = Delivery::start(&runtime, None, replay, Arc::new(line_sink), config.routes(), Box::new(|_| {}))?;
     let outlet = Outlet {
         event: emitter.or_show(args.dry_run),
         line: |line: LogLine| if line.level == LogLevel::Error { eprintln!("{}", line.text) } else { print_out(&line.text) },

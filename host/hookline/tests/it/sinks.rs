@@ -96,3 +96,61 @@ fn documents_of_a_script_are_created_once_in_the_index() {
     assert!(first.starts_with("PUT /http-errors/_create/"), "{first}");
     assert!(first.contains("authorization: Basic ZWxhc3RpYzpzZWNyZXQ=") && first.contains(r#"{"path":"/comment/"#), "{first}");
 }
+
+/// Alerts go to the destinations that the configuration names, of which neither the plugin nor the events know the secrets.
+#[test]
+fn alerts_go_where_the_configuration_says() {
+    let (addr, told) = stand_in(&["500 Internal Server Error", "200 OK"]);
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    fs::write(&token, "Bearer of-the-ops\n").unwrap();
+    let config = folder.path().join("hookline.toml");
+    let text = format!(
+        "[destinations.ops]\naction = \"webhook\"\nurl = \"http://{addr}/alerts\"\nheaders = {{ Authorization = \"file:{}\" }}\n\
+         [[alerts]]\nto = \"ops\"\nplugins = [\"http-*\"]\ntext = \"{{{{ title }}}} for {{{{ item.src.ip }}}}\"\n\
+         [[alerts]]\nto = \"ops\"\nplugins = [\"dns-*\"]\n",
+        token.display()
+    );
+    fs::write(&config, text).unwrap();
+    let (dist, config) = (crate::support::root().join("plugins/dist").display().to_string(), config.display().to_string());
+    let read = |config: &str| hookline(&["read", &capture("demo/webapp.pcap"), "--format", "none", "--plugins", &dist, "--config", config]);
+    let ended = read(&config);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    let requests: Vec<String> = told.try_iter().collect();
+    // The first answer was an error, so it came twice; no other alert is wanted.
+    assert_eq!(requests.len(), 2, "{requests:?}");
+    for request in &requests {
+        let head = request.to_lowercase();
+        assert!(request.starts_with("POST /alerts HTTP/1.1\r\n") && head.contains("authorization: bearer of-the-ops"), "{request}");
+        assert!(head.contains("content-type: application/cloudevents+json"), "the alert's own headers are there too: {request}");
+        let body: serde_json::Value = serde_json::from_str(request.rsplit("\r\n").next().unwrap()).unwrap();
+        assert_eq!((&body["type"], &body["data"]["severity"]), (&"io.hookline.alert.v1".into(), &"critical".into()));
+        assert!(body["data"]["text"].as_str().unwrap().starts_with("500 from "), "{body}");
+    }
+    // What is wrong is said before anything runs.
+    fs::remove_file(&token).unwrap();
+    let refused = read(&config);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.err.contains("destinations.ops.headers: ") && refused.err.contains("No such file"), "{}", refused.err);
+}
+
+/// A plugin that is granted a destination by its name sends there, and nowhere else.
+#[test]
+fn a_script_sends_to_a_named_destination() {
+    let (addr, told) = stand_in(&["200 OK"]);
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("hookline.config", &format!("[destinations.ops]\naction = \"webhook\"\nurl = \"http://{addr}/hook\"\n"));
+    write(
+        "tell.js",
+        "var n = 0;\nfunction onItemCaptured(d) {\n  if (n++ > 0) return;\n  emit.action(\"webhook\", { destination: \"ops\", body: d.id });\n  \
+        try { emit.action(\"webhook\", { destination: \"ops\", url: \"http://elsewhere/\" }); } catch (e) { console.log(e.message); }\n}\n",
+    );
+    write("tell.toml", "[grants.actions]\nwebhook = [\"ops\"]\n");
+    let (dir, config) = (folder.path().display().to_string(), folder.path().join("hookline.config").display().to_string());
+    let ended = hookline(&["read", &capture("demo/webapp.pcap"), "--format", "none", "--plugins", &dir, "--config", &config]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    let requests: Vec<String> = told.try_iter().collect();
+    assert!(requests.len() == 1 && requests[0].starts_with("POST /hook "), "{requests:?}");
+    assert!(ended.err.contains("none of the patterns in `grants.actions.webhook` allows this destination"), "{}", ended.err);
+}

@@ -47,8 +47,10 @@ impl State {
             Ok(data) => data,
             Err(error) => return self.refuse(error),
         };
-        let destination = data.get("url").and_then(Value::as_str).unwrap_or("");
-        if let Err(missing) = self.identity.manifest.grants.check_action(&kind, destination) {
+        // A destination of the configuration by its name, or an address; of both each must be granted.
+        let named = ["destination", "url"].map(|name| data.get(name).and_then(Value::as_str).unwrap_or(""));
+        let grants = &self.identity.manifest.grants;
+        if let Some(missing) = named.iter().find_map(|destination| grants.check_action(&kind, destination).err()) {
             return self.refuse(Error::Denied(format!("action {kind:?} of plugin {:?}: {missing}", self.identity.name)));
         }
         self.publish_as(Kind::Action(kind), "", data, awaited)

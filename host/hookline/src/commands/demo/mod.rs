@@ -54,6 +54,7 @@ pub(crate) fn run(args: &Demo, config: &Config) -> anyhow::Result<()> {
         replay: args.once,
         filters: &filters,
         policy: &config.policy,
+        routes: config.routes(),
         source: "sample traffic".to_owned(),
         metrics: Arc::new(move || rendered.render()),
     };
