@@ -2,6 +2,7 @@
 
 use crate::{Destinations, destinations::ARGUMENT, registry};
 use hookline_bus::{Event, Kind};
+use hookline_item::glob;
 use minijinja::{Environment, UndefinedBehavior, context};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -155,16 +156,6 @@ fn render(template: &str, event: &Event) -> String {
     };
     // A template that fails on this alert must not cost the alert.
     templates().render_str(template, values).unwrap_or_else(|error| format!("(the template failed: {error})"))
-}
-
-/// Whether `text` matches `pattern`, in which `*` stands for any letters.
-fn glob(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((head, rest)) => {
-            text.strip_prefix(head).is_some_and(|text| (0..=text.len()).any(|at| text.get(at..).is_some_and(|tail| glob(rest, tail))))
-        }
-    }
 }
 
 #[cfg(test)]

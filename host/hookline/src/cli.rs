@@ -47,6 +47,9 @@ pub(crate) enum Command {
         after_help = "Example:\n  hookline snapshot --data /var/lib/hookline --kfl 'http and response.status == 500' --last 10m -o out.pcapng"
     )]
     Snapshot(Snapshot),
+    /// Look at the events that could not be delivered, and try them again or drop them.
+    #[command(after_help = "Examples:\n  hookline dlq --data /var/lib/hookline ls\n  hookline dlq --data /var/lib/hookline retry --all")]
+    Dlq(Dlq),
     /// Print what plugins and scripts print, of a hookline that runs.
     #[command(after_help = "Example:\n  hookline logs my-hook -f")]
     Logs(Logs),
@@ -69,6 +72,50 @@ pub(crate) struct Logs {
     pub(crate) follow: bool,
     #[command(flatten)]
     pub(crate) api: ApiArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Dlq {
+    /// The folder that `hookline run` has as its --data; it may be running.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    #[command(subcommand)]
+    pub(crate) command: DlqCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DlqCommand {
+    /// List them, the oldest first.
+    Ls {
+        /// Only those of this action.
+        #[arg(long, value_name = "NAME")]
+        action: Option<String>,
+        /// Print JSON, one line each.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one, with what it says and why each attempt failed.
+    Show {
+        /// Its event's id; the first letters are enough.
+        id: String,
+    },
+    /// Deliver again, with all attempts before it; a hookline that runs does so within seconds.
+    Retry(DlqWhich),
+    /// Forget.
+    Drop(DlqWhich),
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct DlqWhich {
+    /// Its event's id; the first letters are enough.
+    pub(crate) id: Option<String>,
+    /// Every one of this action.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) action: Option<String>,
+    /// Every one.
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 #[derive(Args, Debug)]

@@ -41,6 +41,7 @@ fn dispatch(command: Command, config: &Config) -> anyhow::Result<()> {
         Command::Script(cli::Script::Run(args)) => commands::script::run(&args, config),
         Command::Run(args) => commands::run::run(&args, config),
         Command::Demo(args) => commands::demo::run(&args, config),
+        Command::Dlq(args) => commands::dlq::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Snapshot(args) => commands::snapshot::run(&args, config),
         Command::Logs(args) => commands::logs::run(&args),

@@ -3,11 +3,10 @@
 
 use crate::{
     feeder::Letters,
-    manifest::glob,
     stats::Stats,
     worker::{Queue, Work},
 };
-use hookline_item::Timestamp;
+use hookline_item::{Timestamp, glob};
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},

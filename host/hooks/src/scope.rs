@@ -1,11 +1,8 @@
 //! What a plugin sees of items: without what its manifest and the site's policy do not grant. A subscription that names something else is
 //! refused, so that the plugin's filter cannot tell what it may not see; objects that contain it come without it.
 
-use crate::{
-    manifest::{Data, glob},
-    state::Shown,
-};
-use hookline_item::{Field, List, Object, Path, Protocol, Step, Value};
+use crate::{manifest::Data, state::Shown};
+use hookline_item::{Field, List, Object, Path, Protocol, Step, Value, glob};
 use hookline_kfl::{CONTENTS, Filter};
 use std::sync::Arc;
 

@@ -11,6 +11,7 @@
 mod endpoint;
 mod flow;
 mod frame;
+mod glob;
 mod item;
 pub mod json;
 mod path;
@@ -24,6 +25,7 @@ mod value;
 pub use endpoint::{ENDPOINT_FIELDS, Endpoint, NODE_FIELDS, Node, Sender};
 pub use flow::{Close, RoundTrips, SideTotals, Totals, Transport};
 pub use frame::{Frame, LinkType};
+pub use glob::glob;
 pub use item::{
     COMPLETENESS_FIELDS, Completeness, ERROR_FIELDS, ErrorKind, FrameRange, ITEM_FIELDS, Item, ItemError, Message, ORIGIN_FIELDS, Origin,
     Seen,

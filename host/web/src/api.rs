@@ -210,9 +210,11 @@ pub(crate) async fn complete(State(deps): State<WebDeps>, Query(wanted): Query<U
     Json(json!({ "completions": completions }))
 }
 
-/// `GET /api/about`: version, node, source.
+/// `GET /api/about`: version, node, source; and whether packets are kept.
 pub(crate) async fn about(State(deps): State<WebDeps>) -> Json<Value> {
-    Json(json!(deps.about))
+    let mut about = json!(deps.about);
+    about["packets"] = deps.ring.is_some().into();
+    Json(about)
 }
 
 pub(crate) async fn not_found() -> Problem {

@@ -1,6 +1,6 @@
 // The live view: rows as they come, a filter, a detail.
 import { $, bytes, el, endpoint, getJson, time, took } from './dom.js';
-import { hideDetail, showDetail } from './detail.js';
+import { hideDetail, setPacketsKept, showDetail } from './detail.js';
 import { showError, startFilter } from './filter.js';
 import { addLines, startPanels } from './panels.js';
 
@@ -173,6 +173,9 @@ document.addEventListener('keydown', (event) => {
   event.preventDefault();
 });
 
-getJson('api/about').then((about) => ($('about').textContent = `${about.version} · ${about.node} · ${about.source}`), () => {});
+getJson('api/about').then((about) => {
+  $('about').textContent = `${about.version} · ${about.node} · ${about.source}`;
+  setPacketsKept(about.packets === true);
+}, () => {});
 startPanels(openItem).catch(() => {});
 start('');

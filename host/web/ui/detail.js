@@ -84,6 +84,11 @@ function notes(item) {
   return lines.length ? el('ul', { class: 'notes' }, ...lines.map((l) => el('li', {}, l))) : null;
 }
 
+let packetsKept = false;
+
+// Says whether the packets of items can be had.
+export const setPacketsKept = (kept) => void (packetsKept = kept);
+
 export function showDetail(item, addFilter, close) {
   const pair = item.request || item.response;
   const views = {
@@ -100,6 +105,7 @@ export function showDetail(item, addFilter, close) {
   $('detail').replaceChildren(
     el('div', { class: 'head' }, el('h2', {}, [item.method, item.summary].filter(Boolean).join(' ')), el('button', { onclick: close, 'aria-label': 'Close detail' }, '✕')),
     el('p', {}, `${endpoint(item.src)} → ${endpoint(item.dst)} · ${item.protocol?.abbr ?? ''} ${item.protocol?.version ?? ''} · ${item.startTime ?? ''} · ${took(item.elapsedTime)}`),
+    ...(packetsKept ? [el('p', {}, el('a', { href: `api/packets/${encodeURI(item.id)}`, download: '' }, 'Packets of its stream (pcapng)'))] : []),
     ...[notes(item)].filter(Boolean),
     el('div', { role: 'tablist', class: 'tabs' }, ...tabs),
     view,

@@ -128,6 +128,8 @@ pub struct AfXdp {
     free: Vec<u64>,
     /// A frame that lies in several chunks, put together.
     whole: Vec<u8>,
+    /// When the frame that is being handed out came.
+    at: u64,
     /// What the wall clock is ahead of the one that the program reads.
     ahead: u64,
     poll_timeout: Duration,
@@ -181,6 +183,7 @@ impl AfXdp {
             sockets,
             free,
             whole: Vec::new(),
+            at: 0,
             ahead: ahead(),
             poll_timeout: options.poll_timeout,
             active: 0,
@@ -216,21 +219,19 @@ impl AfXdp {
         for socket in &mut self.sockets {
             while count < max {
                 let Some(piece) = socket.take() else { break };
-                if piece.continued || !self.whole.is_empty() {
-                    // Frames in several pieces are put together; the last one ends them.
-                    self.whole.extend_from_slice(socket.bytes(&piece));
-                    socket.give(piece, &mut self.free);
-                    if piece.continued {
-                        continue;
-                    }
-                    count += 1;
-                    hand_out(&self.whole, now, self.ahead, &mut self.stats, f);
-                    self.whole.clear();
-                    continue;
+                if self.whole.is_empty() {
+                    self.at = if self.kernel_times { time(socket, &piece, now) } else { now };
                 }
-                count += 1;
-                let at = if self.kernel_times { time(socket, &piece, now) } else { now };
-                hand_out(socket.bytes(&piece), at, self.ahead, &mut self.stats, f);
+                if piece.continued || !self.whole.is_empty() {
+                    // Frames in several pieces, which the kernel hands over together, are put together; the last piece ends them.
+                    self.whole.extend_from_slice(socket.bytes(&piece));
+                }
+                if !piece.continued {
+                    count += 1;
+                    let bytes = if self.whole.is_empty() { socket.bytes(&piece) } else { &self.whole };
+                    hand_out(bytes, self.at, self.ahead, &mut self.stats, f);
+                    self.whole.clear();
+                }
                 socket.give(piece, &mut self.free);
             }
             socket.release();

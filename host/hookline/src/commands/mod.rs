@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 pub(crate) mod demo;
+pub(crate) mod dlq;
 pub(crate) mod doctor;
 pub(crate) mod kfl;
 pub(crate) mod logs;

@@ -193,6 +193,7 @@ fn the_packets_of_an_item_can_be_had() {
     let filter = format!("dst.port == {} and request.path == \"/1\"", shop.port());
     let item = until(|| get_json(&running.url, "api/items", &filter)["items"].as_array()?.first().cloned());
     let id = item["id"].as_str().unwrap();
+    assert_eq!(get_json(&running.url, "api/about", "")["packets"], true, "the dashboard offers them");
     let file = dir.path().join("api.pcapng").display().to_string();
     let curl = ["-s", "-S", "-f", "-o", &file, &format!("{}api/packets/{id}", running.url)];
     assert!(std::process::Command::new("curl").args(curl).status().unwrap().success());
@@ -303,6 +304,58 @@ fn every_way_to_capture_gives_the_items_of_the_file() {
         assert_eq!(ended.code, Some(0), "{}", ended.err);
         assert_eq!(items(&ended.err), of_file, "{mode}");
     }
+}
+
+/// What a sink refuses is kept apart, shown with its reason, and delivered once the sink is well.
+#[test]
+fn what_was_not_delivered_is_tried_again() {
+    if !may_capture() {
+        return;
+    }
+    let (shop, _) = server("200 OK");
+    let dir = tempfile::tempdir().unwrap();
+    let (data, plugins) = (dir.path().join("data").display().to_string(), dir.path().join("plugins"));
+    fs::create_dir(&plugins).unwrap();
+    // A sink that refuses, and one that takes, at the same address.
+    let sink = TcpListener::bind("127.0.0.1:0").unwrap();
+    let hook = sink.local_addr().unwrap();
+    let answers = thread::spawn(move || {
+        for (status, stream) in ["400 Bad Request", "200 OK"].into_iter().zip(sink.incoming().flatten()) {
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut line = String::new();
+            while reader.read_line(&mut line).is_ok_and(|n| n > 2) {
+                line.clear();
+            }
+            let _ = write!(&stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    });
+    let script = format!(
+        "function onItemCaptured(d) {{ if (d.protocol.name === \"http\" && d.dst.port === \"{}\") vendor.webhook(\"GET\", \"http://{hook}/\"); }}",
+        shop.port()
+    );
+    fs::write(plugins.join("tell.js"), script).unwrap();
+    fs::write(plugins.join("tell.toml"), "[grants.actions]\nwebhook = [\"*\"]\n").unwrap();
+    let plugins = plugins.display().to_string();
+    let running = Running::start(&["run", "-i", "lo", "--listen", "127.0.0.1:0", "--data", &data, "--plugins", &plugins]);
+    request(shop, "/");
+    let dlq = |args: &[&str]| hookline(&[&["dlq", "--data", &data], args].concat());
+    let listed = until(|| Some(dlq(&["ls"])).filter(|ended| !ended.out.is_empty()));
+    assert!(
+        listed.out.contains("webhook") && listed.out.contains("tell  1 attempts: refused: ") && listed.out.lines().count() == 1,
+        "{}",
+        listed.out
+    );
+    let id = listed.out.split_whitespace().next().unwrap();
+    let shown: Value = serde_json::from_str(&dlq(&["show", id]).out).unwrap();
+    assert_eq!((&shown["action"], &shown["event"]["data"]["method"]), (&"webhook".into(), &"GET".into()));
+    assert_eq!(dlq(&["show", "nothing"]).code, Some(2));
+    assert_eq!(dlq(&["retry"]).code, Some(2), "which must be said");
+    assert_eq!(dlq(&["retry", id]).out, "1 will be delivered again\n");
+    // The worker looks within seconds, and the sink takes it now.
+    answers.join().unwrap();
+    until(|| dlq(&["ls"]).out.is_empty().then_some(()));
+    assert_eq!(dlq(&["drop", "--all"]).out, "0 dropped\n");
+    assert_eq!(running.stop().code, Some(0));
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use crate::{
     bindings::{hub, log::Level, types::Error},
     mail::Message,
-    manifest::glob,
     state::State,
 };
+use hookline_item::glob;
 
 /// Bytes of a topic.
 const TOPIC_MAX: usize = 128;

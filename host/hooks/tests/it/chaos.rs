@@ -128,25 +128,31 @@ fn chaos_harms_nobody_else() {
     }
 }
 
-/// A start function that never ends is stopped by the budget of a plugin's start, and the plugin is refused.
-#[test]
-fn chaos_at_the_start_is_refused() {
-    let (host, _) = host_with(|o| o.replay = false);
-    let endless = r#"(component
+/// A component that exports `lifecycle` alone, by a core module with these fields.
+fn component(fields: &str) -> Code {
+    let text = format!(
+        r#"(component
         (core module $m
             (memory (export "memory") 1)
-            (func $spin (loop (br 0)))
-            (start $spin)
-            (func (export "on-init") (result i32) i32.const 0)
+            {fields}
             (func (export "on-shutdown")))
         (core instance $i (instantiate $m))
         (alias core export $i "memory" (core memory $memory))
         (func $init (result (result (error string))) (canon lift (core func $i "on-init") (memory $memory)))
         (func $down (canon lift (core func $i "on-shutdown")))
         (instance $lifecycle (export "on-init" (func $init)) (export "on-shutdown" (func $down)))
-        (export "hookline:hooks/lifecycle@0.1.0" (instance $lifecycle)))"#;
+        (export "hookline:hooks/lifecycle@0.1.0" (instance $lifecycle)))"#
+    );
+    Code::Wasm(wat::parse_str(text).unwrap())
+}
+
+/// A start function that never ends is stopped by the budget of a plugin's start, and the plugin is refused.
+#[test]
+fn chaos_at_the_start_is_refused() {
+    let (host, _) = host_with(|o| o.replay = false);
+    let endless = "(func $spin (loop (br 0))) (start $spin) (func (export \"on-init\") (result i32) i32.const 0)";
     let manifest = Manifest::parse("[run]\njob_cpu_ms = 50").unwrap();
-    let refused = host.load("x", Code::Wasm(wat::parse_str(endless).unwrap()), manifest).unwrap_err().reason;
+    let refused = host.load("x", component(endless), manifest).unwrap_err().reason;
     assert_eq!(refused, "used more than its 50 ms of CPU time in one call");
     assert_eq!(status(&host, "x").state, State::Failed);
 }
@@ -157,24 +163,14 @@ fn chaos_in_what_is_returned_is_refused() {
     let (host, _) = host_with(|o| o.replay = false);
     for (text, length, expected) in [(0xffff_0000_u32, 8_u32, "out of bounds"), (0, 4, "utf-8"), (0, 0xffff_fff0_u32, "out of bounds")] {
         let malformed = format!(
-            r#"(component
-            (core module $m
-                (memory (export "memory") 1)
-                (data (i32.const 0) "\ff\fe\fd\fc")
-                (func (export "on-init") (result i32)
-                    (i32.store (i32.const 64) (i32.const 1))
-                    (i32.store (i32.const 68) (i32.const {text}))
-                    (i32.store (i32.const 72) (i32.const {length}))
-                    i32.const 64)
-                (func (export "on-shutdown")))
-            (core instance $i (instantiate $m))
-            (alias core export $i "memory" (core memory $memory))
-            (func $init (result (result (error string))) (canon lift (core func $i "on-init") (memory $memory)))
-            (func $down (canon lift (core func $i "on-shutdown")))
-            (instance $lifecycle (export "on-init" (func $init)) (export "on-shutdown" (func $down)))
-            (export "hookline:hooks/lifecycle@0.1.0" (instance $lifecycle)))"#
+            r#"(data (i32.const 0) "\ff\fe\fd\fc")
+            (func (export "on-init") (result i32)
+                (i32.store (i32.const 64) (i32.const 1))
+                (i32.store (i32.const 68) (i32.const {text}))
+                (i32.store (i32.const 72) (i32.const {length}))
+                i32.const 64)"#
         );
-        let refused = host.load("x", Code::Wasm(wat::parse_str(malformed).unwrap()), Manifest::default()).unwrap_err().reason;
+        let refused = host.load("x", component(&malformed), Manifest::default()).unwrap_err().reason;
         assert!(refused.to_lowercase().contains(expected), "{expected}: {refused}");
     }
 }
