@@ -165,6 +165,7 @@ fn main() -> std::io::Result<()> {
         ("five fields, batches of 64, in the lane", in_lane("mode = \"five\"\nbatch = 64")),
         ("five fields, batches of 1024", one("every-item.wasm", "mode = \"five\"")),
         ("one field, batches of one", one("every-item.wasm", "mode = \"one\"\nbatch = 1")),
+        ("by value, one call an item", one("by-value.wasm", "")),
         ("the whole item as JSON", one("item-reader.wasm", "mode = \"json\"")),
         ("an alert about each item", one("item-reader.wasm", "mode = \"emit\"")),
         ("a bare call into WebAssembly", bare_call()),
