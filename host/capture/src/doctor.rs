@@ -37,12 +37,11 @@ pub struct Interface {
 }
 
 /// Bits of the capabilities (linux/capability.h), and what each is for.
-const RIGHTS: [(&str, u32); 6] = [
+const RIGHTS: [(&str, u32); 5] = [
     ("CAP_NET_RAW (AF_PACKET, AF_XDP)", 13),
     ("CAP_NET_ADMIN (AF_XDP, promiscuous interfaces)", 12),
     ("CAP_BPF (AF_XDP)", 39),
     ("CAP_IPC_LOCK (memory of AF_XDP beyond RLIMIT_MEMLOCK)", 14),
-    ("CAP_PERFMON (nothing yet)", 38),
     ("CAP_SYS_ADMIN (in the place of CAP_BPF before Linux 5.8)", 21),
 ];
 

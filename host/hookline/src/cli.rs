@@ -273,8 +273,8 @@ pub(crate) struct Run {
     /// The interface to capture on.
     #[arg(short, long, value_name = "NAME")]
     pub(crate) interface: String,
-    /// How to capture: afpacket watches and takes nothing away; afxdp is faster and takes frames away from the machine, for ports that only get
-    /// copies of traffic (a switch's mirror, a tap).
+    /// How to capture: afpacket watches and takes nothing away; afxdp shares memory with the card's driver and takes frames away from the machine,
+    /// for ports that only get copies of traffic (a switch's mirror, a tap).
     #[arg(long, value_enum, default_value_t = Mode::Auto)]
     pub(crate) mode: Mode,
     /// Let afxdp take frames away on an interface that has an address or the default route: connections over it break.

@@ -159,8 +159,14 @@ fn tell(reporter: Arc<OnceLock<Reporter>>) -> OnSettled {
             Ok(answer) => (true, answer),
             Err(reason) => (false, reason),
         };
-        let (id, action) = (settled.event.id.clone(), settled.action.to_owned());
-        reporter.settled(wall_clock(), Settled { id, action, delivered, detail: detail.to_owned(), attempts: settled.attempts });
+        let id = &settled.event.id;
+        reporter.settled(wall_clock(), id, || Settled {
+            id: id.clone(),
+            action: settled.action.to_owned(),
+            delivered,
+            detail: detail.to_owned(),
+            attempts: settled.attempts,
+        });
     })
 }
 

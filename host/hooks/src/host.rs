@@ -204,10 +204,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub struct Reporter(Weak<Inner>);
 
 impl Reporter {
-    /// Tells whoever waits for it, if the host still runs.
-    pub fn settled(&self, at: Timestamp, settled: Settled) {
+    /// Tells whoever waits for the event `id` what became of it, if the host still runs; `outcome` is asked if somebody does.
+    pub fn settled(&self, at: Timestamp, id: &str, outcome: impl FnOnce() -> Settled) {
         if let Some(inner) = self.0.upgrade() {
-            inner.around.post.settled(at, settled);
+            inner.around.post.settled(at, id, outcome);
         }
     }
 }

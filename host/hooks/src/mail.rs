@@ -13,8 +13,8 @@ use std::{
 };
 
 /// Letters that wait for one plugin.
-const LETTERS_MAX: usize = 1024;
-/// Actions whose outcome is waited for; of more, the oldest are not told.
+pub(crate) const LETTERS_MAX: usize = 1024;
+/// Actions whose outcome is waited for: the last so many that were asked for.
 const AWAITED_MAX: usize = 10_000;
 
 /// What a plugin is told beside its items.
@@ -117,17 +117,13 @@ impl Post {
         }
     }
 
-    /// Tells whoever waits for it what became of an event.
-    pub(crate) fn settled(&self, at: Timestamp, settled: Settled) {
-        let plugin = {
-            let mut awaited = self.awaited.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(plugin) = awaited.plugins.remove(&settled.id) else { return };
-            awaited.oldest_first.retain(|id| *id != settled.id);
-            plugin
-        };
+    /// Tells whoever waits for it what became of the event `id`; `outcome` is asked if somebody does.
+    pub(crate) fn settled(&self, at: Timestamp, id: &str, outcome: impl FnOnce() -> Settled) {
+        let plugin = self.awaited.lock().unwrap_or_else(PoisonError::into_inner).plugins.remove(id);
+        let Some(plugin) = plugin else { return };
         let addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(address) = addresses.iter().find(|a| a.plugin == plugin && a.letters.results) {
-            address.put(at, Letter::Settled(Arc::new(settled)));
+            address.put(at, Letter::Settled(Arc::new(outcome())));
         }
     }
 }

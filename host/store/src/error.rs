@@ -7,7 +7,7 @@ use std::path::Path;
 #[non_exhaustive]
 pub enum StoreError {
     /// SQLite says no.
-    #[error("the item index {place} cannot be used: {source}; check the file and its folder, or choose another --data folder")]
+    #[error("the database {place} cannot be used: {source}; check the file and its folder, or choose another --data folder")]
     Database {
         /// The file, or "in memory".
         place: String,

@@ -1,4 +1,4 @@
-//! Live capture at high rate through memory that is shared with the network card's driver (AF_XDP). It takes frames away from the machine:
+//! Live capture through memory that is shared with the network card's driver (AF_XDP). It takes frames away from the machine:
 //! for ports that only get copies of traffic, as those of a switch's mirror (SPAN) or a tap.
 //!
 //! Each queue of the interface has a socket; a lane reads one or several. The program that redirects frames is on the interface as long as

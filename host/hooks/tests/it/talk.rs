@@ -85,6 +85,17 @@ fn messages_reach_who_is_granted_their_topic() {
     assert!(kept.texts().contains(&"(message seen) 500 is too much".to_owned()));
 }
 
+/// A plugin that answers each of its own messages, as often as it is let, does not keep its items or the end waiting.
+#[test]
+fn a_plugin_that_answers_itself_for_ever_ends() {
+    let (host, _) = host_with(|o| o.replay = false);
+    talker(&host, "echo", "echo", "[grants]\nmessages = [\"seen\"]\n[run]\nevents_per_second = 4000000000");
+    feed(&host, &[200; 10]);
+    let echo = status(&host, "echo").counts;
+    assert_eq!(echo.delivered, 10);
+    assert!(echo.messages > 1000, "{echo:?}");
+}
+
 #[test]
 fn files_are_the_plugins_own_and_bounded() {
     let dir = tempfile::tempdir().unwrap();
@@ -219,9 +230,9 @@ fn a_plugin_is_told_what_became_of_its_actions() {
         attempts: 3,
     };
     let reporter = host.reporter();
-    reporter.settled(Timestamp::new(3_000, 0), settled(&ids[0], true, "ok"));
-    reporter.settled(Timestamp::new(3_000, 0), settled("of nobody", true, ""));
-    reporter.settled(Timestamp::new(3_000, 0), settled(&ids[1], false, "refused"));
+    reporter.settled(Timestamp::new(3_000, 0), &ids[0], || settled(&ids[0], true, "ok"));
+    reporter.settled(Timestamp::new(3_000, 0), "of nobody", || unreachable!("nobody waits for it"));
+    reporter.settled(Timestamp::new(3_000, 0), &ids[1], || settled(&ids[1], false, "refused"));
     let outcomes = wait_for("outcome", 2);
     assert_eq!(outcomes, [format!("{} webhook true ok 3", ids[0]), format!("{} webhook false refused 3", ids[1])]);
     drop(feeder);

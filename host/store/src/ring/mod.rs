@@ -17,7 +17,7 @@ pub use pcapng::Kept;
 
 use crate::StoreError;
 use hookline_item::{Frame, Timestamp};
-use index::Index;
+use index::{Contents, Index};
 use pcapng::{Part, Writer};
 use segment::Segment;
 use std::{
@@ -27,12 +27,12 @@ use std::{
     net::IpAddr,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Bytes that a lane gathers before it hands them over.
@@ -47,6 +47,7 @@ const SEGMENT_BYTES: u64 = 64 << 20;
 const READ_BYTES_MAX: usize = 256 << 20;
 /// How long a reader waits for the lanes to hand over what they have.
 const FLUSH_PATIENCE: Duration = Duration::from_millis(250);
+const FLUSH_LOOK: Duration = Duration::from_millis(1);
 /// What our files say of themselves.
 const APPLICATION: &str = concat!("hookline ", env!("CARGO_PKG_VERSION"));
 
@@ -85,6 +86,18 @@ struct Counters {
     torn: AtomicU64,
     /// Counts the times that somebody asked the lanes for what they have.
     asked: AtomicU64,
+    /// The last of these that each lane has answered.
+    answered: Mutex<Vec<Weak<AtomicU64>>>,
+}
+
+impl Counters {
+    /// Whether every lane that there is has handed over what it had when it was asked for the `asked`-th time.
+    fn all_answered(&self, asked: u64) -> bool {
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        // A lane that has ended has handed over everything.
+        answered.retain(|lane| lane.strong_count() > 0);
+        answered.iter().filter_map(Weak::upgrade).all(|lane| lane.load(Ordering::Acquire) >= asked)
+    }
 }
 
 /// A ring that is being written. It ends when it and all its lanes are dropped.
@@ -128,6 +141,8 @@ impl Ring {
     /// The writing end for one lane.
     #[must_use]
     pub fn lane(&self, lane: u32) -> RingLane {
+        let answered = Arc::new(AtomicU64::new(self.counters.asked.load(Ordering::Relaxed)));
+        self.counters.answered.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&answered));
         RingLane {
             lane,
             blocks: self.blocks.clone(),
@@ -137,7 +152,7 @@ impl Ring {
             last: Timestamp(0),
             packets: 0,
             streams: BTreeSet::new(),
-            asked: 0,
+            answered,
         }
     }
 
@@ -155,9 +170,12 @@ impl Ring {
     /// # Errors
     /// As [`read`].
     pub fn read(&self, query: &PacketQuery) -> Result<Vec<Kept>, StoreError> {
-        self.counters.asked.fetch_add(1, Ordering::Relaxed);
-        // Lanes look every few milliseconds; what one that is busy has not handed over by then is missing.
-        std::thread::sleep(FLUSH_PATIENCE / 10);
+        let asked = self.counters.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        let started = Instant::now();
+        // Lanes look every few milliseconds. One that does not answer in time is busy: what it has is not there yet.
+        while !self.counters.all_answered(asked) && started.elapsed() < FLUSH_PATIENCE {
+            std::thread::sleep(FLUSH_LOOK);
+        }
         let (done, waited) = channel();
         if self.blocks.send(Message::Barrier(done)).is_ok() {
             // An error says that the barrier has fallen; so does the time.
@@ -187,7 +205,8 @@ pub struct RingLane {
     last: Timestamp,
     packets: u64,
     streams: BTreeSet<u64>,
-    asked: u64,
+    /// The last time that it was asked for what it has, and gave it.
+    answered: Arc<AtomicU64>,
 }
 
 impl RingLane {
@@ -211,9 +230,9 @@ impl RingLane {
     /// Lets time pass: a block that is old, or asked for, is handed over.
     pub fn advance(&mut self, now: Timestamp) {
         let asked = self.counters.asked.load(Ordering::Relaxed);
-        if asked != self.asked || (self.packets > 0 && now.since(self.first) >= BLOCK_AGE) {
-            self.asked = asked;
+        if asked != self.answered.load(Ordering::Relaxed) || (self.packets > 0 && now.since(self.first) >= BLOCK_AGE) {
             self.hand_over();
+            self.answered.store(asked, Ordering::Release);
         }
     }
 
@@ -345,33 +364,49 @@ pub fn read(folder: &Path, query: &PacketQuery) -> Result<Vec<Kept>, StoreError>
         let of_stream = wanted.as_ref().is_none_or(|wanted| p.stream.is_some_and(|stream| wanted.contains(&stream)));
         of_stream && (from..=to).contains(&p.at.0)
     };
-    let (mut packets, mut bytes) = (Vec::new(), 0);
+    let mut found = Found::default();
     for path in files(folder).map_err(wrong)? {
         let name = segment::name(&path);
-        let blocks = match indexed.contains(&name) {
-            true => index.blocks(&name, query.streams.as_deref(), from, to).map_err(|e| StoreError::new(Some(folder), e))?,
-            false => segment::scan(&path).map(|(contents, _)| contents.blocks).unwrap_or_default(),
-        };
-        if blocks.is_empty() {
-            continue;
-        }
-        // A file may have gone to make room.
-        let Ok(mut file) = File::open(&path) else { continue };
-        for block in blocks {
-            let Ok(kept) = segment::read(&mut file, &block) else { continue };
-            for packet in kept.into_iter().filter(is_wanted) {
-                bytes += packet.bytes.len();
-                if bytes > READ_BYTES_MAX {
-                    let what =
-                        format!("more than {} MiB of packets are asked for: ask for a shorter time or fewer streams", READ_BYTES_MAX >> 20);
-                    return Err(wrong(io::Error::other(what)));
-                }
-                packets.push(packet);
+        if indexed.contains(&name) {
+            let blocks = index.blocks(&name, query.streams.as_deref(), from, to).map_err(|e| StoreError::new(Some(folder), e))?;
+            // A file may have gone meanwhile.
+            let Ok(mut file) = File::open(&path) else { continue };
+            for kept in blocks.iter().filter_map(|block| segment::read(&mut file, block).ok()) {
+                found.take(kept, &is_wanted);
+                found.check().map_err(wrong)?;
             }
+        } else {
+            // It is being written, or has gone to make room.
+            let _ = segment::each_block(&path, &mut |_, kept| found.take(kept, &is_wanted));
+            found.check().map_err(wrong)?;
         }
     }
-    packets.sort_by_key(|packet| packet.at);
-    Ok(packets)
+    found.packets.sort_by_key(|packet| packet.at);
+    Ok(found.packets)
+}
+
+/// What was read of what is wanted.
+#[derive(Default)]
+struct Found {
+    packets: Vec<Kept>,
+    bytes: usize,
+}
+
+impl Found {
+    fn take(&mut self, kept: Vec<Kept>, is_wanted: &impl Fn(&Kept) -> bool) {
+        for packet in kept.into_iter().filter(is_wanted) {
+            self.bytes += packet.bytes.len();
+            self.packets.push(packet);
+        }
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.bytes <= READ_BYTES_MAX {
+            return Ok(());
+        }
+        let most = READ_BYTES_MAX >> 20;
+        Err(io::Error::other(format!("more than {most} MiB of packets are asked for: ask for a shorter time or fewer streams")))
+    }
 }
 
 /// Packets as a pcapng file. `names` are of addresses; `comment` says something of a stream, at its first packet.
@@ -415,7 +450,10 @@ fn recover(folder: &Path, index: &mut Index, counters: &Counters) -> io::Result<
         index.remove(gone).map_err(io::Error::other)?;
     }
     for path in files.iter().filter(|path| !indexed.contains(&segment::name(path))) {
-        let (contents, torn) = segment::scan(path)?;
+        let mut contents = Contents::default();
+        let torn = segment::each_block(path, &mut |block, packets| {
+            contents.add(block, packets.len() as u64, packets.iter().filter_map(|p| p.stream));
+        })?;
         if torn > 0 {
             tracing::warn!(message = "the end of a segment of packets was torn and is cut off", file = %path.display(), bytes = torn);
             File::options().write(true).open(path)?.set_len(contents.bytes())?;

@@ -54,10 +54,10 @@ pub(super) fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Reads a segment that is not indexed: what is in it, and how many bytes at its end are torn.
-pub(super) fn scan(path: &Path) -> io::Result<(Contents, u64)> {
+/// Reads a segment that is not indexed, block by block, and says how many bytes at its end are torn.
+pub(super) fn each_block(path: &Path, f: &mut dyn FnMut(Block, Vec<Kept>)) -> io::Result<u64> {
     let bytes = fs::read(path)?;
-    let (mut contents, mut at) = (Contents::default(), 0);
+    let mut at = 0;
     while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
         let Ok(length) = zstd::zstd_safe::find_frame_compressed_size(rest) else { break };
         let Some(raw) = rest.get(..length).and_then(|frame| decompress(frame).ok()) else { break };
@@ -65,10 +65,10 @@ pub(super) fn scan(path: &Path) -> io::Result<(Contents, u64)> {
         let times = packets.iter().map(|p| p.at.0);
         let block =
             Block { offset: at as u64, length: length as u64, first: times.clone().min().unwrap_or(0), last: times.max().unwrap_or(0) };
-        contents.add(block, packets.len() as u64, packets.iter().filter_map(|p| p.stream));
+        f(block, packets);
         at += length;
     }
-    Ok((contents, (bytes.len() - at) as u64))
+    Ok((bytes.len() - at) as u64)
 }
 
 /// The packets of a block.

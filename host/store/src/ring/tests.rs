@@ -60,6 +60,33 @@ fn packets_are_found_by_stream_and_time() {
     assert_eq!(numbers(&read(dir.path(), &query).unwrap()), (50..200).filter(|n| n % 10 == 3).collect::<Vec<_>>());
 }
 
+/// What a lane has gathered and not handed over yet is asked for, and waited for.
+#[test]
+fn packets_of_a_moment_ago_are_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let ring = Ring::open(&options(dir.path())).unwrap();
+    let (started, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let lane = {
+        let (mut lane, started, over) = (ring.lane(0), Arc::clone(&started), Arc::clone(&over));
+        std::thread::spawn(move || {
+            lane.packet(&frame(7, &mut Vec::new()), Some(7));
+            started.store(1, Ordering::Release);
+            // As a lane does while no frame comes: no time passes that would end the block.
+            while over.load(Ordering::Acquire) == 0 {
+                lane.advance(ms(7));
+                std::thread::yield_now();
+            }
+        })
+    };
+    while started.load(Ordering::Acquire) == 0 {
+        std::thread::yield_now();
+    }
+    let found = numbers(&ring.read(&PacketQuery::default()).unwrap());
+    over.store(1, Ordering::Release);
+    lane.join().unwrap();
+    assert_eq!(found, [7]);
+}
+
 #[test]
 fn what_leaves_is_pcapng_with_names_and_comments() {
     let dir = tempfile::tempdir().unwrap();
@@ -127,7 +154,7 @@ fn what_cannot_be_written_is_counted() {
     let ring = Ring::open(&options(&dir.path().join("ring"))).unwrap();
     fs::remove_dir_all(dir.path().join("ring")).unwrap();
     write(&ring, 0, 0..10);
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     while ring.stats().failed < 10 {
         assert!(started.elapsed().as_secs() < 60, "{:?}", ring.stats());
         std::thread::yield_now();

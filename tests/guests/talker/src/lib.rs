@@ -77,6 +77,7 @@ impl Plugin for Talker {
                     let other = hub::send("other", "1").map_or_else(|e| text(&e), |()| "sent".to_owned());
                     say("other", &other);
                 }
+                "echo" => hub::send("seen", "1").expect("it is granted"),
                 "pcap" => {
                     let saved = pcap::save(&[row.stream.to_owned()], "evidence.pcapng");
                     say("saved", &saved.map_or_else(|e| text(&e), |packets| format!("{packets} packets of {}", row.stream)));
@@ -99,6 +100,9 @@ impl Plugin for Talker {
     }
 
     fn message(&mut self, message: &Message) -> Result<(), String> {
+        if self.mode == "echo" {
+            return hub::send("seen", "1").map_err(|e| text(&e));
+        }
         say("got", &format!("{} {} from {} on {}", message.topic, message.payload, message.from, message.node));
         if message.payload == "500" { Err("500 is too much".into()) } else { Ok(()) }
     }
