@@ -6,6 +6,7 @@ use crate::{
     host::Inner,
     scope::Scope,
     state::{Shown, Subscription},
+    stats::Hook,
     worker::{Queue, Spec, Used, Work, Worker},
 };
 use hookline_item::{Object, Timestamp};
@@ -74,7 +75,8 @@ pub struct Feeder {
 
 /// A batch that is being gathered.
 struct Batch {
-    of: Of,
+    /// The hook that it is for.
+    hook: Hook,
     /// Index into the plan.
     plugin: usize,
     subscription: Subscription,
@@ -87,27 +89,19 @@ struct Batch {
     returned: Receiver<Used>,
 }
 
-/// What a batch is of.
-#[derive(Clone, Copy)]
-enum Of {
-    Items,
-    Packets,
-    Flows,
-}
-
 /// Items or packets of one batch. In live capture the delay sends smaller ones; each batch wakes the plugin's thread once.
 const BATCH_MAX: usize = 1024;
 /// Where the items themselves are kept until the call: as many as stay near the processor.
 const BATCH_WITH_ITEMS: usize = 256;
 
 impl Batch {
-    fn new(of: Of, plugin: usize, mut subscription: Subscription, reads_items: bool) -> Self {
+    fn new(hook: Hook, plugin: usize, mut subscription: Subscription, reads_items: bool) -> Self {
         let default = if reads_items { BATCH_WITH_ITEMS } else { BATCH_MAX };
         let asked = subscription.batch_max;
         subscription.batch_max = if asked == 0 { default } else { asked.min(BATCH_MAX) };
         let (back, returned) = channel();
         let (columns, due) = (subscription.columns.clone(), Timestamp(u64::MAX));
-        Self { of, plugin, columns, subscription, items: Vec::new(), count: 0, due, back, returned }
+        Self { hook, plugin, columns, subscription, items: Vec::new(), count: 0, due, back, returned }
     }
 
     /// Adds `object`; says whether the batch is full.
@@ -135,11 +129,8 @@ impl Batch {
         queue.stats.matched.add(self.count as u64);
         self.count = 0;
         self.due = Timestamp(u64::MAX);
-        let work = match self.of {
-            Of::Items => Work::Items { subscription, now, count, columns, items: self.items.drain(..).collect(), back },
-            Of::Packets => Work::Packets { subscription, now, count, columns, back },
-            Of::Flows => Work::Flows { subscription, now, count, columns, back },
-        };
+        let items = self.items.drain(..).collect();
+        let work = Work::Batch { hook: self.hook, subscription, now, count, columns, items, back };
         match worker {
             Some(worker) => worker.handle(work),
             None => queue.send(work),
@@ -296,10 +287,10 @@ impl Feeder {
         for (index, plugin) in self.plan.plugins.iter().enumerate() {
             for subscription in &plugin.items {
                 self.filters.add(subscription.filter.clone());
-                self.items.push(Batch::new(Of::Items, index, subscription.clone(), plugin.reads_items));
+                self.items.push(Batch::new(Hook::Items, index, subscription.clone(), plugin.reads_items));
             }
-            self.packets.extend(plugin.packets.iter().map(|s| Batch::new(Of::Packets, index, s.clone(), false)));
-            self.flows.extend(plugin.flows.iter().map(|s| Batch::new(Of::Flows, index, s.clone(), false)));
+            self.packets.extend(plugin.packets.iter().map(|s| Batch::new(Hook::Packets, index, s.clone(), false)));
+            self.flows.extend(plugin.flows.iter().map(|s| Batch::new(Hook::Flows, index, s.clone(), false)));
         }
         self.next_flush = Timestamp(u64::MAX);
     }

@@ -13,7 +13,7 @@ use crate::{
     manifest::{Instances, Manifest},
     policy::Policy,
     state::{Identity, KindOf, Shown, Surroundings},
-    stats::{Counts, Hook, HookCalls, State, Stats},
+    stats::{Counts, HookCalls, State, Stats},
     times::Quantiles,
     worker::{Queue, Spec, Thread, Work, Worker},
 };
@@ -384,11 +384,7 @@ impl HookHost {
         let stats = Arc::default();
         let (_, mut instance) = self.instance(name, &code, &manifest, &stats).map_err(error)?;
         let rows = Rows { subscription: call.subscription, count: call.count, columns: &call.columns };
-        let result = match call.hook {
-            Hook::Packets => instance.packets(call.now, rows),
-            Hook::Flows => instance.flows(call.now, rows),
-            _ => instance.items(call.now, rows, call.shown()),
-        };
+        let result = instance.batch(call.hook, call.now, rows, call.shown());
         Ok(result.map_or_else(|failure| Reproduced::Failed(failure.text().to_owned()), |()| Reproduced::Returned))
     }
 

@@ -263,17 +263,19 @@ impl Instance {
         self.hooks.timer.is_some() && !self.state().jobs.is_empty()
     }
 
-    /// Calls `on-items` about items, which are in `items` if the program can read them; or `on-item` for each of them.
-    pub(crate) fn items(&mut self, now: Timestamp, rows: Rows<'_>, items: Arc<[Shown]>) -> Result<(), Failure> {
+    /// Calls the hook for a batch; `items` has the items themselves, if the program can read them. A hook that is not exported is not called.
+    pub(crate) fn batch(&mut self, hook: Hook, now: Timestamp, rows: Rows<'_>, items: Arc<[Shown]>) -> Result<(), Failure> {
         let budget = self.run().call_budget();
         let Self { store, hooks, .. } = self;
         let Rows { subscription, count, columns } = rows;
         store.data().stats.bytes_in.add(columns.iter().map(Values::bytes).sum());
-        match hooks {
-            Hooks { items: Some(hook), .. } => call(store, Hook::Items, now, budget, |store| {
+        call(store, hook, now, budget, |store| match (hook, hooks) {
+            (Hook::Packets, Hooks { packets: Some(hook), .. }) => hook.call_on_packets(store, subscription, count, &views(columns)),
+            (Hook::Flows, Hooks { flows: Some(hook), .. }) => hook.call_on_flows(store, subscription, count, &views(columns)),
+            (Hook::Items, Hooks { items: Some(hook), .. }) => {
                 lend(store, items, |store, batch| hook.call_on_items(store, subscription, count, &views(columns), batch))
-            }),
-            Hooks { item: Some(hook), .. } => call(store, Hook::Items, now, budget, |store| {
+            }
+            (Hook::Items, Hooks { item: Some(hook), .. }) => {
                 let all = Arc::clone(&items);
                 let mut each = (0..).zip(all.iter());
                 lend(store, items, |store, batch| {
@@ -282,26 +284,8 @@ impl Instance {
                         hook.call_on_item(&mut *store, subscription, item.view(index), Resource::new_borrow(batch.rep()))
                     })
                 })
-            }),
+            }
             _ => Ok(()),
-        }
-    }
-
-    /// Calls `on-packets`.
-    pub(crate) fn packets(&mut self, now: Timestamp, rows: Rows<'_>) -> Result<(), Failure> {
-        let budget = self.run().call_budget();
-        let Some(hook) = &self.hooks.packets else { return Ok(()) };
-        call(&mut self.store, Hook::Packets, now, budget, |store| {
-            hook.call_on_packets(store, rows.subscription, rows.count, &views(rows.columns))
-        })
-    }
-
-    /// Calls `on-flows`.
-    pub(crate) fn flows(&mut self, now: Timestamp, rows: Rows<'_>) -> Result<(), Failure> {
-        let budget = self.run().call_budget();
-        let Some(hook) = &self.hooks.flows else { return Ok(()) };
-        call(&mut self.store, Hook::Flows, now, budget, |store| {
-            hook.call_on_flows(store, rows.subscription, rows.count, &views(rows.columns))
         })
     }
 

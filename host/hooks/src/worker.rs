@@ -26,27 +26,15 @@ use std::{
 
 /// What a worker is given.
 pub(crate) enum Work {
-    Items {
+    /// A batch of items, packets or flows, for the hook that is named.
+    Batch {
+        hook: Hook,
         subscription: u32,
         now: Timestamp,
         count: u32,
         columns: Vec<Values>,
         /// The items themselves, if the plugin can read them.
         items: Arc<[Shown]>,
-        back: Sender<Used>,
-    },
-    Packets {
-        subscription: u32,
-        now: Timestamp,
-        count: u32,
-        columns: Vec<Values>,
-        back: Sender<Used>,
-    },
-    Flows {
-        subscription: u32,
-        now: Timestamp,
-        count: u32,
-        columns: Vec<Values>,
         back: Sender<Used>,
     },
     Query {
@@ -76,11 +64,7 @@ impl Work {
     /// The packets' clock.
     fn now(&self) -> Timestamp {
         match self {
-            Self::Items { now, .. }
-            | Self::Packets { now, .. }
-            | Self::Flows { now, .. }
-            | Self::Query { now, .. }
-            | Self::Tick { now } => *now,
+            Self::Batch { now, .. } | Self::Query { now, .. } | Self::Tick { now } => *now,
             Self::Mail | Self::Barrier(_) => Timestamp(0),
         }
     }
@@ -88,7 +72,7 @@ impl Work {
     /// Items and packets in it.
     fn count(&self) -> u64 {
         match self {
-            Self::Items { count, .. } | Self::Packets { count, .. } | Self::Flows { count, .. } => u64::from(*count),
+            Self::Batch { count, .. } => u64::from(*count),
             Self::Query { .. } | Self::Tick { .. } | Self::Mail | Self::Barrier(_) => 0,
         }
     }
@@ -313,26 +297,12 @@ impl Worker {
             return;
         };
         let result = match work {
-            Work::Items { subscription, now, count, columns, items, back } => {
+            Work::Batch { hook, subscription, now, count, columns, items, back } => {
                 let rows = Rows { subscription, count, columns: &columns };
-                let result = instance.items(now, rows, Arc::clone(&items));
-                self.keep_fault(&result, (Hook::Items, now), rows, &items);
+                let result = instance.batch(hook, now, rows, Arc::clone(&items));
+                self.keep_fault(&result, (hook, now), rows, &items);
                 // A lane that has ended leaves the freeing to us.
                 let _ = back.send(Used { columns, _items: items });
-                result
-            }
-            Work::Packets { subscription, now, count, columns, back } => {
-                let rows = Rows { subscription, count, columns: &columns };
-                let result = instance.packets(now, rows);
-                self.keep_fault(&result, (Hook::Packets, now), rows, &[]);
-                let _ = back.send(Used { columns, _items: Arc::default() });
-                result
-            }
-            Work::Flows { subscription, now, count, columns, back } => {
-                let rows = Rows { subscription, count, columns: &columns };
-                let result = instance.flows(now, rows);
-                self.keep_fault(&result, (Hook::Flows, now), rows, &[]);
-                let _ = back.send(Used { columns, _items: Arc::default() });
                 result
             }
             Work::Tick { now } => instance.run_due_jobs(now),
