@@ -9,15 +9,13 @@ use hookline_capture::{
     Drained, PacketSource,
     af_xdp::{AfXdp, AfXdpOptions, Flood},
     afpacket::{AfPacket, AfPacketOptions},
+    testing::Cable,
 };
 use hookline_packet::{Limits, Streams};
-use rustix::thread::{CpuSet, LinkNameSpaceType, move_into_link_name_space, sched_setaffinity};
+use rustix::thread::{CpuSet, sched_setaffinity};
 use std::{
-    fs::File,
     io::Write as _,
-    os::fd::AsFd as _,
-    process::Command,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -27,47 +25,13 @@ const FLOOD: Duration = Duration::from_secs(2);
 /// Frames of one call: each costs the kernel some milliseconds to set up.
 const BURST: u32 = 200_000;
 const SIZES: [usize; 3] = [64, 512, 1500];
-const NAMESPACES: [&str; 2] = ["hookline-bench-a", "hookline-bench-b"];
 
-fn ip(args: &[&str]) {
-    let out = Command::new("ip").args(args).output().expect("install iproute2");
-    assert!(out.status.success(), "ip {args:?}: {}", String::from_utf8_lossy(&out.stderr));
-}
-
-/// The cable; gone when it is dropped.
-struct Cable;
-
-impl Cable {
-    fn new() -> Self {
-        let [a, b] = NAMESPACES;
-        for namespace in NAMESPACES {
-            // What a run that was killed left behind.
-            let _ = Command::new("ip").args(["netns", "del", namespace]).output();
-            ip(&["netns", "add", namespace]);
-        }
-        ip(&["link", "add", "va", "netns", a, "type", "veth", "peer", "name", "vb", "netns", b]);
-        for (namespace, end) in [(a, "va"), (b, "vb")] {
-            ip(&["netns", "exec", namespace, "sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6"]);
-            ip(&["-n", namespace, "link", "set", end, "up"]);
-        }
-        Self
-    }
-}
-
-impl Drop for Cable {
-    fn drop(&mut self) {
-        NAMESPACES.iter().for_each(|namespace| ip(&["netns", "del", namespace]));
-    }
-}
-
-/// Takes this thread into a namespace, and to a processor of its own: the flood has the first, with what the kernel does for each frame.
-fn enter(namespace: &str, processor: usize) {
+/// Takes this thread to a processor of its own: the flood has the first, with what the kernel does for each frame.
+fn pin(processor: usize) {
     let mut set = CpuSet::new();
     set.set(processor);
     // A machine with one processor has it share.
     let _ = sched_setaffinity(None, &set);
-    let file = File::open(format!("/run/netns/{namespace}")).expect("the namespace was made");
-    move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).expect("this needs root");
 }
 
 /// A UDP datagram for another machine, so that nothing but the capture takes it: Ethernet, IPv4, UDP, and zeros.
@@ -97,38 +61,39 @@ struct Rate {
     dropped: f64,
 }
 
-/// Floods the cable with frames of a size while `source` is read; `take` is what is done with each.
-fn measure(size: usize, open: fn() -> Open, take: &mut (dyn FnMut(hookline_item::Frame<'_>) + Send)) -> Rate {
-    let (ready, over, sent) = (AtomicBool::new(false), AtomicBool::new(false), AtomicU64::new(0));
+/// Floods the cable with frames of a size while what is opened is read; `take` is what is done with each.
+fn measure(cable: &Cable, size: usize, open: fn() -> Open, take: &mut (dyn FnMut(hookline_item::Frame<'_>) + Send)) -> Rate {
+    let (ready, over) = (AtomicBool::new(false), AtomicBool::new(false));
+    let read = || {
+        pin(1);
+        let (mut source, _kept) = open();
+        ready.store(true, Ordering::Release);
+        let mut last = false;
+        loop {
+            let drained = source.drain(256, take).expect("the interface is there");
+            if last && drained == Drained::Idle {
+                return source.stats();
+            }
+            last = over.load(Ordering::Acquire);
+        }
+    };
+    let send = || {
+        pin(0);
+        let flood = Flood::new("va").expect("this needs root");
+        while !ready.load(Ordering::Acquire) {
+            thread::yield_now();
+        }
+        let (frame, started) = (frame(size), Instant::now());
+        while started.elapsed() < FLOOD {
+            flood.send(&frame, BURST).expect("the kernel has live frames (5.18)");
+        }
+        let took = started.elapsed();
+        over.store(true, Ordering::Release);
+        took
+    };
     thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            enter(NAMESPACES[1], 1);
-            let (mut source, _kept) = open();
-            ready.store(true, Ordering::Release);
-            let mut last = false;
-            loop {
-                let drained = source.drain(256, take).expect("the interface is there");
-                if last && drained == Drained::Idle {
-                    return source.stats();
-                }
-                last = over.load(Ordering::Acquire);
-            }
-        });
-        let flood = scope.spawn(|| {
-            enter(NAMESPACES[0], 0);
-            let flood = Flood::new("va").expect("this needs root");
-            while !ready.load(Ordering::Acquire) {
-                thread::yield_now();
-            }
-            let (frame, started) = (frame(size), Instant::now());
-            while started.elapsed() < FLOOD {
-                flood.send(&frame, BURST).expect("the kernel has live frames (5.18)");
-                sent.fetch_add(u64::from(BURST), Ordering::Relaxed);
-            }
-            let took = started.elapsed();
-            over.store(true, Ordering::Release);
-            took
-        });
+        let reader = scope.spawn(|| cable.capture(read));
+        let flood = scope.spawn(|| cable.send(send));
         let took = flood.join().expect("it sends").as_secs_f64();
         let stats = reader.join().expect("it reads");
         let came = (stats.received + stats.dropped).max(1) as f64;
@@ -156,11 +121,12 @@ fn afpacket() -> Open {
 }
 
 fn main() -> std::io::Result<()> {
-    let _cable = Cable::new();
+    let Some(cable) = Cable::new(1500, 1) else { std::process::exit(1) };
     let mut out = std::io::stdout().lock();
     let ways: [Way; 3] = [("afxdp", afxdp_coarse), ("afxdp with kernel times", afxdp), ("afpacket", afpacket)];
     for size in SIZES {
-        let rates = ways.map(|(name, open)| (name, measure(size, open, &mut |frame| _ = std::hint::black_box(frame.bytes.first()))));
+        let rates =
+            ways.map(|(name, open)| (name, measure(&cable, size, open, &mut |frame| _ = std::hint::black_box(frame.bytes.first()))));
         for (name, rate) in rates {
             writeln!(out, "{name:<24} at {size:>4} B: {:>6.2} Mpps, {:>5.1} % dropped", rate.received / 1e6, 100.0 * rate.dropped)?;
         }
@@ -170,7 +136,7 @@ fn main() -> std::io::Result<()> {
     }
     // The whole way to items: flow table and dissectors.
     let (mut streams, mut sink) = (Streams::new(Limits::default(), 1), hookline_benches::Dissection::default());
-    let rate = measure(64, afxdp_coarse, &mut |frame| _ = streams.frame(&frame, &mut sink));
+    let rate = measure(&cable, 64, afxdp_coarse, &mut |frame| _ = streams.frame(&frame, &mut sink));
     writeln!(out, "afxdp with flow table and dissectors at 64 B: {:.2} Mpps, {:.1} % dropped", rate.received / 1e6, 100.0 * rate.dropped)?;
     out.flush()
 }

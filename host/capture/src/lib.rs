@@ -4,7 +4,7 @@
 //!
 //! Invariants: a source never blocks for longer than it was told to, and never panics on what a file or a network contains; what was
 //! read before a damaged place is handed out before the error; frames that the kernel dropped are counted. Unsafe code is in
-//! `afpacket`, `af_xdp` and `interface` alone.
+//! `afpacket`, `af_xdp`, `interface` and `testing` alone.
 
 #[cfg(target_os = "linux")]
 pub mod af_xdp;
@@ -18,9 +18,9 @@ mod filter;
 mod fuzz;
 #[cfg(target_os = "linux")]
 mod interface;
-#[cfg(all(test, target_os = "linux"))]
-mod netns;
 mod source;
+#[cfg(target_os = "linux")]
+pub mod testing;
 
 pub use error::CaptureError;
 pub use filter::{Instruction, PacketFilter};

@@ -1,5 +1,5 @@
 use super::*;
-use crate::netns::Cable;
+use crate::testing::Cable;
 use hookline_packet::{Payload, decode};
 use std::{collections::BTreeSet, net::UdpSocket};
 

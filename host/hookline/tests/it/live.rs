@@ -1,11 +1,13 @@
 //! Live: real sockets on loopback, the running program, its API. Needs CAP_NET_RAW; skips loudly without.
 
 use crate::support::{Running, get_json, hookline, may_capture, root, until};
+use hookline_capture::testing::Cable;
 use serde_json::Value;
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
+    process::{Command, Output},
     sync::mpsc::{Receiver, channel},
     thread,
     time::{Duration, Instant},
@@ -196,7 +198,7 @@ fn the_packets_of_an_item_can_be_had() {
     assert_eq!(get_json(&running.url, "api/about", "")["packets"], true, "the dashboard offers them");
     let file = dir.path().join("api.pcapng").display().to_string();
     let curl = ["-s", "-S", "-f", "-o", &file, &format!("{}api/packets/{id}", running.url)];
-    assert!(std::process::Command::new("curl").args(curl).status().unwrap().success());
+    assert!(Command::new("curl").args(curl).status().unwrap().success());
     // Read again they give the same exchange, and nothing else.
     let paths = |file: &str| -> Vec<Value> {
         let read = hookline(&["read", file, "--kfl", "http", "--format", "ndjson"]);
@@ -233,47 +235,23 @@ fn the_packets_of_an_item_can_be_had() {
     assert_eq!(hookline(&["run", "-i", "lo", "--record-mib", "1"]).code, Some(2), "packets need a folder");
 }
 
-/// Two network namespaces with a cable between, gone when the test ends: `a` sends on `va`, `b` captures on `vb`, which has no address.
-struct Cable([String; 2]);
-
-impl Cable {
-    fn new(name: &str) -> Self {
-        let this = Self(["a", "b"].map(|side| format!("hookline-{name}-{}-{side}", std::process::id())));
-        let [a, b] = &this.0;
-        ip(&["netns", "add", a]);
-        ip(&["netns", "add", b]);
-        ip(&["link", "add", "va", "netns", a, "type", "veth", "peer", "name", "vb", "netns", b]);
-        for (namespace, end) in [(a, "va"), (b, "vb")] {
-            ip(&["netns", "exec", namespace, "sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6"]);
-            ip(&["-n", namespace, "link", "set", "lo", "up"]);
-            ip(&["-n", namespace, "link", "set", end, "up"]);
-        }
-        this
-    }
-
-    /// Sends a capture file's frames as they are.
-    fn replay(&self, pcap: &str) {
-        const REPLAY: &str = "import socket, struct, sys, time\n\
-            out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)\n\
-            out.bind(('va', 0))\n\
-            data, at = open(sys.argv[1], 'rb').read(), 24\n\
-            while at < len(data):\n\
-            \x20   length = struct.unpack_from('<I', data, at + 8)[0]\n\
-            \x20   out.send(data[at + 16:at + 16 + length])\n\
-            \x20   at += 16 + length\n";
-        ip(&["netns", "exec", &self.0[0], "python3", "-c", REPLAY, pcap]);
-    }
+/// Sends a capture file's frames over the cable as they are.
+fn replay(cable: &Cable, pcap: &str) {
+    const REPLAY: &str = "import socket, struct, sys, time\n\
+        out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)\n\
+        out.bind(('va', 0))\n\
+        data, at = open(sys.argv[1], 'rb').read(), 24\n\
+        while at < len(data):\n\
+        \x20   length = struct.unpack_from('<I', data, at + 8)[0]\n\
+        \x20   out.send(data[at + 16:at + 16 + length])\n\
+        \x20   at += 16 + length\n";
+    let sent = cable.send(|| Command::new("python3").args(["-c", REPLAY, pcap]).output().unwrap());
+    assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
 }
 
-impl Drop for Cable {
-    fn drop(&mut self) {
-        self.0.iter().for_each(|namespace| ip(&["netns", "del", namespace]));
-    }
-}
-
-fn ip(args: &[&str]) {
-    let out = std::process::Command::new("ip").args(args).output().expect("`cargo xtask setup` installs iproute2");
-    assert!(out.status.success(), "ip {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+/// Runs the program where it is captured.
+fn hookline_there(cable: &Cable, args: &[&str]) -> Output {
+    cable.capture(|| Command::new(env!("CARGO_BIN_EXE_hookline")).args(args).output().unwrap())
 }
 
 /// What comes over a cable by AF_XDP, and by AF_PACKET, gives the items that the file gives which was sent.
@@ -296,9 +274,10 @@ fn every_way_to_capture_gives_the_items_of_the_file() {
     let of_file = items(&hookline(&["read", &capture, "--format", "none", "--plugins", &folder]).err);
     assert!(of_file.len() > 20, "{of_file:?}");
     for mode in ["afxdp", "afpacket", "auto"] {
-        let cable = Cable::new(mode);
-        let running = Running::start_in(&cable.0[1], &["run", "-i", "vb", "--mode", mode, "--listen", "127.0.0.1:0", "--plugins", &folder]);
-        cable.replay(&capture);
+        let Some(cable) = Cable::new(1500, 1) else { return };
+        let running =
+            cable.capture(|| Running::start(&["run", "-i", "vb", "--mode", mode, "--listen", "127.0.0.1:0", "--plugins", &folder]));
+        replay(&cable, &capture);
         // Packets are in the kernel's memory by now; what waits there is read before the end.
         let ended = running.stop();
         assert_eq!(ended.code, Some(0), "{}", ended.err);
@@ -369,26 +348,17 @@ fn the_doctor_says_what_works() {
     assert_eq!(lo.out.matches("interface ").count(), 1);
     let none = hookline(&["doctor", "-i", "nowhere"]);
     assert!(none.code == Some(1) && none.err.contains("there is no interface nowhere"), "{:?} {}", none.code, none.err);
-    if !may_capture() {
-        return;
-    }
-    let cable = Cable::new("doctor");
-    let doctor = ["netns", "exec", &cable.0[1], env!("CARGO_BIN_EXE_hookline"), "doctor", "-i", "vb"];
-    let out = std::process::Command::new("ip").args(doctor).output().unwrap();
+    let Some(cable) = Cable::new(1500, 1) else { return };
+    let out = hookline_there(&cable, &["doctor", "-i", "vb"]);
     let out = String::from_utf8_lossy(&out.stdout);
     assert!(out.contains("  afpacket    works\n  afxdp       works\n"), "{out}");
 }
 
 #[test]
 fn afxdp_does_not_take_the_machines_own_interface() {
-    if !may_capture() {
-        return;
-    }
-    let cable = Cable::new("own");
-    ip(&["-n", &cable.0[1], "addr", "add", "10.98.0.2/24", "dev", "vb"]);
-    let args =
-        ["netns", "exec", &cable.0[1], env!("CARGO_BIN_EXE_hookline"), "run", "-i", "vb", "--mode", "afxdp", "--listen", "127.0.0.1:0"];
-    let refused = std::process::Command::new("ip").args(args).output().unwrap();
+    let Some(cable) = Cable::new(1500, 1) else { return };
+    cable.ip(&["addr", "add", "10.98.0.2/24", "dev", "vb"]);
+    let refused = hookline_there(&cable, &["run", "-i", "vb", "--mode", "afxdp", "--listen", "127.0.0.1:0"]);
     let err = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(1), "{err}");
     assert!(err.contains("it has the address 10.98.0.2") && err.contains("--i-know-it-steals"), "{err}");

@@ -101,16 +101,7 @@ pub(crate) struct Running {
 impl Running {
     /// Starts `hookline`, and waits until it says where its dashboard is.
     pub(crate) fn start(args: &[&str]) -> Self {
-        Self::start_by(&mut Command::new(BINARY), args)
-    }
-
-    /// The same in a network namespace.
-    pub(crate) fn start_in(namespace: &str, args: &[&str]) -> Self {
-        Self::start_by(Command::new("ip").args(["netns", "exec", namespace, BINARY]), args)
-    }
-
-    fn start_by(command: &mut Command, args: &[&str]) -> Self {
-        let child = command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let child = Command::new(BINARY).args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = Killed(child.unwrap());
         let (found, url) = channel();
         let watch = |stream: Box<dyn Read + Send>, found: Sender<String>| {

@@ -1,4 +1,4 @@
-//! Network namespaces of a test's own: two of them with a cable between (veth), gone when it ends. Needs root and `ip`; skips loudly without.
+//! For tests and benches: network namespaces of their own, two of them with a cable between (veth), gone when they end. Needs root and `ip`.
 #![allow(unsafe_code)]
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Two namespaces: one that sends, with the address 10.99.0.1 on `va`, and one that is captured in, on `vb`, which has no address.
-pub(crate) struct Cable {
+pub struct Cable {
     sender: String,
     captured: String,
 }
@@ -22,8 +22,9 @@ fn ip(args: &[&str]) -> Result<(), String> {
 }
 
 impl Cable {
-    /// A cable for packets of up to `mtu` bytes; the captured end has so many queues. Nothing, and a word, where that cannot be had.
-    pub(crate) fn new(mtu: u32, queues: u32) -> Option<Self> {
+    /// A cable for packets of up to `mtu` bytes; the captured end has so many queues. Nothing, and a word on standard error, where that
+    /// cannot be had.
+    pub fn new(mtu: u32, queues: u32) -> Option<Self> {
         // SAFETY: no arguments.
         if unsafe { libc::geteuid() } != 0 {
             eprintln!("SKIPPED: network namespaces need root");
@@ -51,6 +52,7 @@ impl Cable {
         for (namespace, end, address) in [(a, "va", "02:00:00:00:00:01"), (b, "vb", "02:00:00:00:00:02")] {
             // No router solicitations among what a test counts.
             ip(&["netns", "exec", namespace, "sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6"])?;
+            ip(&["-n", namespace, "link", "set", "lo", "up"])?;
             ip(&["-n", namespace, "link", "set", end, "address", address, "mtu", &mtu, "up"])?;
         }
         ip(&["-n", a, "addr", "add", "10.99.0.1/24", "dev", "va"])?;
@@ -58,28 +60,31 @@ impl Cable {
     }
 
     /// Runs `ip` in the captured namespace.
-    pub(crate) fn ip(&self, args: &[&str]) {
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn ip(&self, args: &[&str]) {
         ip(&[&["-n", &self.captured], args].concat()).unwrap();
     }
 
     /// What `ip` shows of the captured end.
-    pub(crate) fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         let out = Command::new("ip").args(["-n", &self.captured, "-d", "link", "show", "dev", "vb"]).output().unwrap();
         String::from_utf8_lossy(&out.stdout).into_owned()
     }
 
     /// Runs `f` where packets are sent from.
-    pub(crate) fn send<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
+    pub fn send<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
         inside(&self.sender, f)
     }
 
     /// Runs `f` where they are captured.
-    pub(crate) fn capture<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
+    pub fn capture<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
         inside(&self.captured, f)
     }
 
     /// Packets that the cable itself lost: those that `va` could not send.
-    pub(crate) fn lost(&self) -> u64 {
+    pub fn lost(&self) -> u64 {
         let table = self.send(|| std::fs::read_to_string("/proc/thread-self/net/dev").unwrap());
         let line = table.lines().find_map(|line| line.trim().strip_prefix("va:")).unwrap();
         // Eight columns of what was received; then bytes, packets, errs, drop.
